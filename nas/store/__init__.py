@@ -1,4 +1,4 @@
-"""The store: the only record of studies, in SQLite or PostgreSQL; only room with SQLAlchemy."""
+"""The store: the only record of studies, in SQLite or PostgreSQL. Only it imports SQLAlchemy."""
 
 from nas.store.backup import back_up
 from nas.store.changes import Bookmark, Changes

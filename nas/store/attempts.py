@@ -1,4 +1,4 @@
-"""Attempts in the database: a row for each start of a trial, with its end and why."""
+"""Attempts in the database: one row for each start of a trial, with its end and the reason."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ _OWN = sa.update(ATTEMPT).where(
 class Ended(NamedTuple):
     """The end of an attempt; `fault` says why, if it neither completed nor stopped at a rung.
 
-    A `worker` of None keeps the one that is recorded.
+    A `worker` of None keeps the recorded one.
     """
 
     at: datetime | None
@@ -50,7 +50,7 @@ def select_latest(
 
 
 def select_device_seconds(connection: sa.Connection, study_id: int) -> list[tuple[datetime, float]]:
-    """Return (end, device-seconds) of each attempt of a study that recorded them, by their ends."""
+    """Return (end, device-seconds) of each attempt of a study that recorded them, oldest first."""
     rows = connection.execute(
         sa.select(ATTEMPT.c.ended_at, ATTEMPT.c.device_seconds)
         .join(TRIAL, ATTEMPT.c.trial_id == TRIAL.c.id)

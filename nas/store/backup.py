@@ -1,4 +1,4 @@
-"""Backups of an open database: by SQLite itself, so that running studies need not stop."""
+"""Backups of a database while studies run, by the backup function of SQLite."""
 
 import contextlib
 import errno
@@ -19,11 +19,11 @@ from nas.store.database_url import Address, read_address
 def back_up(url: str | None, target: Path, force: bool = False) -> int:
     """Copy the database at `url` to the new file `target`; return the bytes of the copy.
 
-    The copy has everything that was committed when the call began, and is checked.
+    The copy contains all transactions that were committed when the call began. It is checked.
 
     Raises:
-        NasError: it is a PostgreSQL database, whose own program must be used; or `target` exists
-            and `force` is not given, or cannot be written.
+        NasError: the database is in PostgreSQL, which has its own backup program; or `target`
+            exists and `force` is not given; or `target` cannot be written.
         StoreError: the database cannot be read, or is damaged.
     """
     address = read_address(url)
@@ -38,7 +38,7 @@ def back_up(url: str | None, target: Path, force: bool = False) -> int:
     if target.exists() and (not force or target.samefile(path)):
         raise NasError(f"{target} already exists.", "Give another name, or add --force.")
     try:
-        target.parent.stat()  # no folder is made
+        target.parent.stat()  # the folder must exist
         write_whole(target, lambda part: _copy(address, path, part))
     except OSError as error:
         raise NasError(
@@ -52,7 +52,7 @@ def _copy(address: Address, path: Path, target: Path) -> None:
     """Copy an SQLite file with its log.
 
     Raises:
-        StoreError: it cannot be read, or is damaged.
+        StoreError: the file cannot be read, or is damaged.
         OSError: the disk of `target` is full.
     """
     try:

@@ -1,6 +1,6 @@
-"""Borrowed trainings in the database: what a study learnt beforehand, frozen at its creation.
+"""Borrowed trainings in the database: the trials of earlier studies that a study learns from.
 
-Each row has everything that a sampler needs, so that no other study needs to exist any more.
+Each row contains all fields that a sampler reads, so that the earlier study may be deleted.
 """
 
 import json

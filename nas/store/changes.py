@@ -1,8 +1,8 @@
 """The changes of a study since it was read, for a reader that follows it.
 
-Rows carry no sequence number. A finished trial seldom changes, so that the trials that can have
-changed are the new ones and those that were not finished when they were read; the totals of the
-study show whether any other has changed after all, for instance because it is tried again.
+Rows have no sequence number. Finished trials rarely change, so that only new trials and those that
+were unfinished at the last reading are read again. A reader must compare the totals of the study to
+notice any other change, for instance a failed trial that is repeated.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +23,7 @@ KeptReports: TypeAlias = dict[int, dict[str, dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Bookmark:
-    """The place up to which a study was read: its identity, and its newest trial and report.
+    """The point up to which a study was read: its identity, and its newest trial and report.
 
     `open_trials` are the keys of the trials that were not finished.
     """
@@ -37,12 +37,11 @@ class Bookmark:
 
 @dataclass(frozen=True)
 class Changes:
-    """What changed since a bookmark, with the bookmark of the next time.
+    """The changes since a bookmark, and the `bookmark` for the next call.
 
-    `trials` are the new and the changed ones, without curves; `reports` contain those that were
-    added.
-    `totals` has for each state the number of trials of the whole study, the sum of their attempts,
-    and how many have training-free scores. `whole` is true if everything was read.
+    `trials` are the new and the changed ones, without curves; `reports` contains the new ones.
+    `totals` has for each state the number of trials of the study, the sum of their attempts, and
+    the number of trials with training-free scores. `whole` is true if the whole study was read.
     """
 
     bookmark: Bookmark
@@ -60,7 +59,7 @@ def select_changes(
 ) -> Changes:
     """Return the changes of a study since the bookmark `known`; all of it for None.
 
-    `architecture` makes one from its text and its id.
+    `architecture` makes an architecture from its text and its id.
     """
     own = TRIAL.c.study_id == study.id
     if known is None or known.uid != study.uid:

@@ -1,4 +1,4 @@
-"""The check of a store: the database is sound, and every recorded file is there and unchanged."""
+"""The check of a store: the database is intact, and every recorded file exists unchanged."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from nas.study import Trial
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """Something of a study that is not as recorded: its records, or the weights of `trial`."""
+    """A fault of a study: its records cannot be read, or the weights of `trial` differ."""
 
     study: str
     trial: int | None
@@ -27,9 +27,9 @@ class Discrepancy:
 
 @dataclass
 class Checked:
-    """What a check found: the numbers of studies, trials and weights, and their faults.
+    """The result of a check: the numbers of studies, trials and weights, and their faults.
 
-    `orphans` are weights files in the folders of studies that no record names, for instance of an
+    `orphans` are weights files in the folders of studies without a record, for instance of an
     attempt that was lost while it saved them.
     """
 
@@ -91,5 +91,5 @@ def _check_weights(
 def _changed(file: File, recorded: str, sha256: Callable[[File], str]) -> bool:
     try:
         return sha256(file) != recorded
-    except OSError:  # it cannot be read
+    except OSError:
         return True

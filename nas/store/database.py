@@ -1,4 +1,4 @@
-"""Database: atomic transactions that raise StoreErrors, and wait for a lost connection."""
+"""Database: atomic transactions that raise StoreErrors and are repeated during an outage."""
 
 import gc
 import sqlite3
@@ -20,20 +20,20 @@ from nas.store.outage import Outage, OutageWatcher, ignore_outage
 
 T = TypeVar("T")
 
-_REPEATS = 10  # at once, of a transaction on a connection that was cut, or that was overtaken
+_REPEATS = 10  # immediate repeats after a cut connection or a serialization failure
 _TRANSIENT_STATES = ("08", "40", "53", "55", "57")  # SQLSTATE classes of temporary errors
 
 
 class Database:
-    """One opened database; `work` is a function of a connection inside a transaction.
+    """One opened database; a method calls `work` with a connection inside a transaction.
 
     While the database is unreachable, a transaction is repeated for `patience` seconds, and `watch`
-    is called. A write is repeated even if it was already committed: `work` must leave rows that it
-    finds written alone. The first transaction is not repeated, since the address may be wrong, nor
-    is any if the database is `read_only`.
+    is called. A write may be repeated after it was committed, so that `work` must not change rows
+    that it has already written. The first transaction is not repeated, since the address may be
+    wrong; nor are transactions of a `read_only` database.
 
-    If an SQLite file is deleted or replaced while it is open, every write is still committed, to a
-    copy of the file (`nas.store.database_file`), and then raises a DatabaseLostError.
+    If an SQLite file is deleted or replaced while it is open, each write is committed to a copy of
+    the file (`nas.store.database_file`), and then raises a DatabaseLostError.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Database:
         foreign_keys: bool = True,
         watch: OutageWatcher = ignore_outage,
     ) -> None:
-        """Make the engine; the first transaction connects."""
+        """Create the engine; the first transaction connects."""
         self.address = address
         self.read_only = read_only
         self.patience = 0.0 if read_only else patience
@@ -61,7 +61,7 @@ class Database:
         )
         self._reader = engine
         self._writer = engine.execution_options(write=True)
-        self._noter = engine.execution_options(write=True, lasting=False)
+        self._fast_writer = engine.execution_options(write=True, lasting=False)
 
     def read(self, work: Callable[[sa.Connection], T]) -> T:
         """Return the result of `work`, from one snapshot of the database.
@@ -76,7 +76,7 @@ class Database:
             with self._reader.begin() as connection, without_collecting():
                 return work(connection)
 
-        return self._patiently(transaction, self.patience)
+        return self._with_repeats(transaction, self.patience)
 
     def write(
         self,
@@ -87,23 +87,23 @@ class Database:
     ) -> T:
         """Commit the writes of `work` and return its result; `patience` overrides the default.
 
-        `on_failure` is called when the database fails for the first time, before it is tried again.
+        `on_failure` is called after the first failure, before the transaction is repeated.
 
-        A write that is not `lasting` survives the end of this process; but in SQLite it reaches the
-        disk only with the next lasting write. A power failure loses the last of them, never one in
-        the middle. Each wait for the disk takes milliseconds, which delays the next trial of a
-        worker.
+        A write that is not `lasting` survives the end of this process, but SQLite does not wait
+        until it is on the disk: it is there after the next lasting write. A power failure may lose
+        the last such writes, but never one that precedes a surviving write. Each wait for the disk
+        takes milliseconds, which would delay the next trial of a worker.
 
         Raises:
             StoreError: the database cannot be reached or written, or was opened read-only.
-            DatabaseLostError: its file was deleted or replaced; the write is in the copy.
+            DatabaseLostError: the file was deleted or replaced; the write is in the copy.
         """
         if self.read_only:
             raise StoreError(
                 f"{self.address.shown} was opened read-only.",
                 "Run a command that changes studies, such as nas search or nas resume.",
             )
-        engine = self._writer if lasting else self._noter
+        engine = self._writer if lasting else self._fast_writer
 
         def transaction() -> T:
             with engine.connect() as connection:
@@ -116,14 +116,14 @@ class Database:
         patience = self.patience if patience is None else patience
         if self._lost is None:
             try:
-                return self._patiently(transaction, patience, on_failure)
+                return self._with_repeats(transaction, patience, on_failure)
             except DatabaseLostError as error:
                 self._lost = error
-        if self._copy is not None:  # repeated: another thread may have copied before this write
+        if self._copy is not None:  # the file may have been copied before this write: repeat it
             self._copy.write(work, patience, lasting)
         raise self._lost
 
-    def _patiently(
+    def _with_repeats(
         self,
         transaction: Callable[[], T],
         patience: float,
@@ -132,7 +132,7 @@ class Database:
         """Return the result of a transaction, repeated during an outage.
 
         Raises:
-            StoreError: the patience is at an end, or the error is not temporary.
+            StoreError: the patience has run out, or the error is not temporary.
         """
         outage: Outage | None = None
         repeats = _REPEATS
@@ -140,7 +140,7 @@ class Database:
             try:
                 result = transaction()
             except DBAPIError as error:
-                if repeats and (error.connection_invalidated or _overtaken(error)):
+                if repeats and (error.connection_invalidated or _not_serializable(error)):
                     repeats -= 1
                     continue
                 failure = store_error(error, self.address)
@@ -157,23 +157,23 @@ class Database:
                 return result
 
     def check(self) -> None:
-        """Check that the file of the database is still in its place.
+        """Check that the file of the database is still at its path.
 
         Raises:
-            DatabaseLostError: it was deleted or replaced while it was open.
+            DatabaseLostError: the file was deleted or replaced while it was open.
         """
         if self._file is not None and self._file.known:
             with self._writer.connect() as connection:
                 self._check_file(connection, committed=False)
 
     def close(self) -> None:
-        """Close every connection, except to a lost file, into which SQLite might write its log.
+        """Close all connections, except those to a lost file, because SQLite might write its log.
 
         Raises:
-            DatabaseLostError: its file was deleted or replaced while it was open.
+            DatabaseLostError: the file was deleted or replaced while it was open.
         """
         try:
-            with suppress(DBAPIError):  # it could not even be opened
+            with suppress(DBAPIError):  # the database could not be opened
                 self.check()
         finally:
             lost = self._file is not None and self._file.lost is not None
@@ -181,12 +181,12 @@ class Database:
             if self._copy is not None:
                 self._copy.close()
             if lost:
-                _keep(self._writer)
+                _keep_open(self._writer)
             else:
                 self._writer.dispose()
 
     def _check_file(self, connection: sa.Connection, committed: bool) -> None:
-        """Check that the file is still in its place; otherwise copy it."""
+        """Check that the file is still at its path; otherwise copy it."""
         if self._file is None:
             return
         open_file = connection.connection.driver_connection
@@ -197,12 +197,12 @@ class Database:
             if self._copy is None and error.copy is not None:
                 address = read_address(str(error.copy))
                 self._copy = Database(address, read_only=False, patience=self.patience)
-                self.address = address  # what commands to continue name
+                self.address = address  # for the commands with which the user continues
             raise
 
 
-def _keep(engine: sa.Engine) -> None:
-    """Keep the connections of an engine open to the end of the process."""
+def _keep_open(engine: sa.Engine) -> None:
+    """Keep the connections of an engine open until the process ends."""
     forever = threading.Event()
     threading.Thread(
         target=lambda _: forever.wait(), args=(engine,), name="nas-lost-database", daemon=True
@@ -213,7 +213,7 @@ def _keep(engine: sa.Engine) -> None:
 def without_collecting() -> Iterator[None]:
     """Turn Python's cyclic garbage collector off while rows become objects and text.
 
-    None of them is garbage, and with 50,000 trials the repeated scans take a quarter of the time.
+    They are all in use, and with 50,000 trials the repeated scans take a quarter of the time.
     """
     before = gc.isenabled()
     gc.disable()
@@ -225,7 +225,7 @@ def without_collecting() -> Iterator[None]:
 
 
 def now(connection: sa.Connection) -> datetime:
-    """Return the time in UTC by the clock of the database, which is common to all clients."""
+    """Return the time in UTC by the clock of the database, which all clients share."""
     if connection.dialect.name == "sqlite":
         return CLOCK.now()
     moment: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
@@ -233,14 +233,14 @@ def now(connection: sa.Connection) -> datetime:
 
 
 def store_error(error: DBAPIError, address: Address) -> StoreError:
-    """Return the error as one line of cause and one of remedy."""
+    """Return a StoreError with the cause and the remedy for a database error."""
     if isinstance(error.orig, sqlite3.Error):
         return sqlite_error(error.orig, address)
     return _postgres_error(_line(error.orig), address, isinstance(error, OperationalError))
 
 
 def sqlite_error(error: sqlite3.Error, address: Address) -> StoreError:
-    """Return an error of SQLite as one line of cause and one of remedy."""
+    """Return a StoreError with the cause and the remedy for an SQLite error."""
     return _sqlite_error(str(getattr(error, "sqlite_errorname", "")), _line(error), address)
 
 
@@ -270,8 +270,8 @@ def _transient(error: DBAPIError) -> bool:
     return state is None or state[:2] in _TRANSIENT_STATES
 
 
-def _overtaken(error: DBAPIError) -> bool:
-    """Tell whether PostgreSQL refused a transaction because another one has written since."""
+def _not_serializable(error: DBAPIError) -> bool:
+    """Tell whether PostgreSQL refused a transaction because of a concurrent write."""
     return getattr(error.orig, "sqlstate", None) == "40001"  # serialization failure
 
 

@@ -1,15 +1,15 @@
-"""The identity of an open SQLite file; its rescue if the file is deleted or replaced meanwhile.
+"""The identity of an open SQLite file, and its rescue if it is deleted or replaced while in use.
 
-A path is only a name: another program may delete the file, rename it or put another one in its
-place. SQLite then continues to write the old file, and leaves its log (`-wal`) at the path, from
-where it would be applied to the new file. Therefore the device and the inode at the path are
-compared with those of the open file around every transaction. If they differ, the open file, which
-stays complete as long as it is open, is copied, and its log is deleted.
+Another program may delete the file, rename it, or put another file at its path. SQLite then
+continues to write to the old file, and leaves its log (`-wal`) at the path, from where it would be
+applied to the new file. Therefore the device and the inode at the path are compared with those of
+the open file before and after every write. If they differ, the open file, which stays complete as
+long as it is open, is copied, and its log is deleted.
 
 A program may also overwrite the file in place, which keeps the inode (`cp other.db nas.db`). If the
 file has changed between two transactions of this process, its content is checked: it must have the
-random `user_version` of the database, and be sound together with the log. Otherwise what is left is
-copied if that is sound, and nothing more is written.
+random `user_version` of the database, and it must be intact together with the log. Otherwise the
+open database is copied if it is still intact, and nothing more is written to the file.
 """
 
 import contextlib
@@ -29,19 +29,19 @@ from nas.files import new_file
 
 BUSY_SECONDS = 30
 _LOGS = ("-wal", "-shm")
-_COMMITS, _LOG_BYTES = 200, 4 * 2**20  # after which the log is written into the file
+_COMMITS, _LOG_BYTES = 200, 4 * 2**20  # a longer log is written into the file
 
 
 class DatabaseFile:
     """The file of an open database at `path`; `shown` names it for the user."""
 
     def __init__(self, path: Path, shown: str) -> None:
-        """Know no identity; the first `confirm` takes it."""
+        """Start without an identity; the first `confirm` sets it."""
         self.path, self._shown = path, shown
         self.lost: DatabaseLostError | None = None
         self._identity: tuple[int, int] | None = None
-        self._written = (0, 0)  # size and time of the last change that is known
-        self._mark = 0  # unknown; then changes of the content are not noticed
+        self._written = (0, 0)  # size and modification time after the last known change
+        self._mark = 0  # the random user_version; while it is 0, overwriting is not noticed
         self._commits, self._logged = 0, 0
         self._logs: dict[Path, tuple[int, int] | None] = {}
         self._lock = threading.Lock()
@@ -52,7 +52,7 @@ class DatabaseFile:
         return self._identity is not None
 
     def confirm(self) -> None:
-        """Check a new connection: it must be to the same file as the first one.
+        """Check that a new connection is to the same file as the first one.
 
         Raises:
             StoreError: another file, or none, is at the path.
@@ -60,7 +60,7 @@ class DatabaseFile:
         with self._lock:
             if self._identity is None:
                 self._identity = _identity(self.path)
-                real = self.path.resolve()  # where SQLite writes the logs
+                real = self.path.resolve()  # SQLite writes the logs next to the resolved path
                 self._logs = {real.with_name(f"{real.name}{suffix}"): None for suffix in _LOGS}
             if self.lost is not None or _identity(self.path) != self._identity:
                 raise self.lost or StoreError(self._cause() + ".", "Put the file back.")
@@ -71,10 +71,11 @@ class DatabaseFile:
         committed: bool,
         rebuild: Callable[[Path], None] | None = None,
     ) -> None:
-        """Check that the file at the path is that of `connection`, which is in no transaction.
+        """Check that the file at the path is that of `connection`, which has no transaction open.
 
-        After some transactions that `connection` has `committed`, its log is written into the file.
-        If a lost file cannot be copied, `rebuild` writes what is in memory into an empty file.
+        `committed` says that a transaction has just been committed; after several of them the log
+        is written into the file. If a lost file cannot be copied, `rebuild` writes the records that
+        are in memory into an empty file.
 
         Raises:
             DatabaseLostError: it was deleted, replaced or overwritten; its records are rescued.
@@ -99,12 +100,13 @@ class DatabaseFile:
         before, self._written = self._written, (found.st_size, found.st_mtime_ns)
         if not self._mark or self._written == before:
             return True
-        return self._has_its_content(smaller=found.st_size < before[0])
+        return self._is_same_database(smaller=found.st_size < before[0])
 
-    def _has_its_content(self, smaller: bool) -> bool:
-        """Tell whether the file is this database, and sound; another process may have written it.
+    def _is_same_database(self, smaller: bool) -> bool:
+        """Tell whether the changed file is still this database, and intact.
 
-        The mark is missing until a new database has been written from its log into the file.
+        Another nas process may have written to it. The mark of a new database is missing in the
+        file until its log has been written into it.
         """
         try:
             mark = self._read("PRAGMA user_version", "mode=ro&immutable=1")  # without the log
@@ -120,15 +122,15 @@ class DatabaseFile:
     def _maintain(self, connection: sqlite3.Connection) -> None:
         """Mark a new database, and write the log into the file from time to time.
 
-        SQLite would write it during a commit, where an overwritten file could not be noticed.
+        SQLite would write the log during a commit, when an overwritten file cannot be noticed.
         """
         self._commits += 1
         size = max((log.stat().st_size for log in self._logs if log.exists()), default=0)
         full = self._commits >= _COMMITS or size > self._logged + _LOG_BYTES
         if self._mark and not full:
             return
-        with contextlib.suppress(sqlite3.OperationalError):  # locked: after the next commit
-            new = not self._mark and self._give_mark(connection)
+        with contextlib.suppress(sqlite3.OperationalError):  # locked: try after the next commit
+            new = not self._mark and self._ensure_mark(connection)
             if new or full:
                 connection.execute("PRAGMA wal_checkpoint").fetchall()
                 self._commits, self._logged = 0, size
@@ -136,8 +138,8 @@ class DatabaseFile:
             found = self.path.stat()
             self._written = (found.st_size, found.st_mtime_ns)
 
-    def _give_mark(self, connection: sqlite3.Connection) -> bool:
-        """Read the mark of the database; give one to a database without, and tell so."""
+    def _ensure_mark(self, connection: sqlite3.Connection) -> bool:
+        """Read the mark of the database, or set a new one; return whether it was set."""
         (mark,) = connection.execute("PRAGMA user_version").fetchone()
         if not mark:
             new = secrets.randbelow(2**31 - 1) + 1
@@ -149,7 +151,7 @@ class DatabaseFile:
     def _rescue(
         self, connection: sqlite3.Connection, rebuild: Callable[[Path], None] | None
     ) -> tuple[Path | None, str]:
-        """Copy the open database, else rebuild it; return the new file and what it holds.
+        """Copy the open database, else rebuild it; return the new file and a text on its contents.
 
         The file is None if both are impossible.
         """
@@ -160,38 +162,39 @@ class DatabaseFile:
 
         folders = (self.path.parent, Path(tempfile.gettempdir()))
         ways = [(copy, "all its records"), (rebuild, "the records of the study that was running")]
-        for (way, what), folder in itertools.product(ways, folders):
+        for (write, contents), folder in itertools.product(ways, folders):
             with contextlib.suppress(OSError, sqlite3.Error, StoreError):
-                if way is not None:
-                    return _filled(folder, self.path.name, way), what
+                if write is not None:
+                    return _write_new(folder, self.path.name, write), contents
         return None, ""
 
     def _delete_logs(self) -> None:
-        """Delete the logs of the lost file at the path; leave those of another file."""
+        """Delete the logs of the lost file, but not those of another file at the path."""
         for log, identity in self._logs.items():
             if identity is not None and _identity(log) == identity:
                 with contextlib.suppress(OSError):
                     log.unlink()
 
     def _cause(self) -> str:
-        happened = "replaced" if self.path.exists() else "deleted or renamed"
-        return f"the database {self._shown} was {happened} while it was in use"
+        change = "replaced" if self.path.exists() else "deleted or renamed"
+        return f"the database {self._shown} was {change} while it was in use"
 
-    def _error(self, copy: Path | None, what: str) -> DatabaseLostError:
+    def _error(self, copy: Path | None, contents: str) -> DatabaseLostError:
         if copy is None:
             return DatabaseLostError(
                 f"{self._cause()}, and its records could not be copied.", "Restore a backup."
             )
         return DatabaseLostError(
-            f"{self._cause()}; {what} are rescued in {copy}.",
+            f"{self._cause()}; {contents} were saved to {copy}.",
             f"Continue with that file: --db {shlex.quote(str(copy))}",
             copy,
         )
 
 
 def connect(path: Path, query: str) -> sqlite3.Connection:
-    """Connect to the SQLite file at `path`; `query` are parameters such as `mode=ro`."""
-    # isolation_level=None leaves BEGIN to us: the driver begins too late to hold a snapshot.
+    """Connect to the SQLite file at `path`; `query` has parameters such as `mode=ro`."""
+    # With isolation_level=None nas begins transactions itself: the driver begins them at the first
+    # write, so that earlier reads would not belong to the same snapshot.
     return sqlite3.connect(
         f"file:{quote(str(path))}?{query}",
         uri=True,
@@ -209,17 +212,17 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _filled(folder: Path, name: str, fill: Callable[[Path], None]) -> Path:
-    """Let `fill` write a new file in `folder`, of a name that is not taken; return its path."""
-    taken = f"{name}.rescued-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+def _write_new(folder: Path, name: str, write: Callable[[Path], None]) -> Path:
+    """Call `write` with the path of a new, empty file in `folder`; return the path."""
+    stem = f"{name}.rescued-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     for number in itertools.count(1):
-        path = folder / (taken if number == 1 else f"{taken}-{number}")
+        path = folder / (stem if number == 1 else f"{stem}-{number}")
         try:
             new_file(path)
         except FileExistsError:
             continue
         try:
-            fill(path)
+            write(path)
         except BaseException:
             path.unlink()
             raise
@@ -228,10 +231,10 @@ def _filled(folder: Path, name: str, fill: Callable[[Path], None]) -> Path:
 
 
 def copied(connection: sqlite3.Connection, copy: Path) -> bool:
-    """Copy the database of `connection` into the file `copy`; tell whether the copy is sound.
+    """Copy the database of `connection` into the file `copy`; return whether the copy is intact.
 
     Raises:
-        sqlite3.Error: it cannot be read, or the copy cannot be written.
+        sqlite3.Error: the database cannot be read, or the copy cannot be written.
     """
     with contextlib.closing(sqlite3.connect(copy)) as target:
         connection.backup(target)

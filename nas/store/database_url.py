@@ -26,10 +26,10 @@ _CONNECT: dict[str, Any] = {
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "application_name": "nas",
-    # Otherwise psycopg returns bytes from a database whose encoding is SQL_ASCII.
+    # Otherwise psycopg returns bytes if the encoding of the database is SQL_ASCII.
     "client_encoding": "utf8",
-    # A pooler such as PgBouncer may use another session for each transaction: no prepared
-    # statements, and nothing of ours outlives a transaction (locks, settings, temporary tables).
+    # A pooler such as PgBouncer may use another session for each transaction. So there are no
+    # prepared statements, and no lock, setting or temporary table outlives a transaction.
     "prepare_threshold": None,
 }
 _WRITABLE = (
@@ -39,9 +39,10 @@ _WRITABLE = (
 
 @dataclass(frozen=True)
 class Address:
-    """The location of a store. `shown` is the text that names it for the user, without a password.
+    """The location of a store.
 
-    `path` is the absolute path of an SQLite file, None for PostgreSQL.
+    `shown` names it in messages, without a password. `path` is the absolute path of an SQLite file;
+    None for PostgreSQL.
     """
 
     url: sa.URL
@@ -50,7 +51,7 @@ class Address:
 
     def command(self, words: str) -> str:
         """Return a command to type, with --db unless it is the default."""
-        given = os.environ.get("NAS_DB") or DEFAULT_PATH  # what a command without --db uses
+        given = os.environ.get("NAS_DB") or DEFAULT_PATH  # the database of a command without --db
         default = given == self.url.render_as_string(hide_password=False) or (
             self.path is not None and "://" not in given and Path(given).absolute() == self.path
         )
@@ -63,7 +64,7 @@ def read_address(text: str | None) -> Address:
     None is the address in the environment variable NAS_DB, else ./nas.db.
 
     Raises:
-        StoreError: anything else; the message lists the valid forms.
+        StoreError: the text has another form; the message lists the valid ones.
     """
     text = os.environ.get("NAS_DB") or DEFAULT_PATH if text is None else text
     if "://" not in text:
@@ -91,11 +92,10 @@ def make_engine(
     foreign_keys: bool = True,
     file: DatabaseFile | None = None,
 ) -> sa.Engine:
-    """Return an engine; transactions with the execution option `write` lock SQLite immediately.
+    """Return an engine whose transactions read from one snapshot of the database.
 
-    Every transaction sees one snapshot of the database.
-
-    Connections for writing are only made to `file`; the first one creates it.
+    Transactions with the execution option `write` lock an SQLite database at their beginning.
+    Connections for writing are made only to `file`; the first one creates it.
     """
     if address.path is None:
         options = {key: value for key, value in _CONNECT.items() if key not in address.url.query}
@@ -128,9 +128,9 @@ def _file(name: str, shown: str) -> Address:
     path = path.absolute()
     try:
         is_folder = path.is_dir()
-    except OSError as error:  # it is too long
-        told = f"{shown!r} is not a database file name: {error.strerror}."
-        raise StoreError(told, _WRITABLE) from error
+    except OSError as error:  # the name is too long
+        cause = f"{shown!r} is not a database file name: {error.strerror}."
+        raise StoreError(cause, _WRITABLE) from error
     if is_folder:
         raise StoreError(f"{shown!r} is a directory.", f"Name a file in it: {path / DEFAULT_PATH}.")
     return Address(sa.URL.create("sqlite", database=str(path)), shown, path)
@@ -139,8 +139,8 @@ def _file(name: str, shown: str) -> Address:
 def _writing(path: Path, file: DatabaseFile) -> sqlite3.Connection:
     if file.known:
         file.confirm()
-    else:  # SQLite would not give a new file the permissions of the umask
-        with contextlib.suppress(OSError):  # it exists, or `connect` says why it cannot
+    else:  # SQLite would not create the file with the permissions of the umask
+        with contextlib.suppress(OSError):  # it exists, or `connect` raises a clearer error
             new_file(path)
     connection = connect(path, "mode=rw")
     try:
@@ -152,21 +152,22 @@ def _writing(path: Path, file: DatabaseFile) -> sqlite3.Connection:
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
-    # SQLite keeps an index next to a WAL file and must be able to create it. In a directory without
-    # write permission, a database that is not in use can still be read as immutable.
-    still = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
-    return connect(path, "mode=ro&immutable=1" if still else "mode=ro")
+    # SQLite must be able to create an index file next to a WAL file. In a directory without write
+    # permission, a database that is not in use can still be read as immutable.
+    unused = not path.with_name(f"{path.name}-wal").exists()
+    immutable = unused and not os.access(path.parent, os.W_OK)
+    return connect(path, "mode=ro&immutable=1" if immutable else "mode=ro")
 
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
-    _log_ahead(connection)
+    _turn_on_wal(connection)
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA wal_autocheckpoint = 0")  # nas.store.database_file does it
+    connection.execute("PRAGMA wal_autocheckpoint = 0")  # nas.store.database_file checkpoints
 
 
-def _log_ahead(connection: sqlite3.Connection) -> None:
-    """Turn on a write-ahead log; retry, because SQLite does not wait for others here."""
+def _turn_on_wal(connection: sqlite3.Connection) -> None:
+    """Turn on the write-ahead log; retry, because SQLite does not wait for a lock here."""
     last = time.monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -183,11 +184,11 @@ def _check_foreign_keys(connection: sqlite3.Connection, _record: object) -> None
 
 
 def _begin(connection: sa.Connection) -> None:
-    # A deferred transaction that begins to write fails if another one has written since; an
-    # immediate one waits.
+    # A deferred transaction fails at its first write if another one has written since it began; an
+    # immediate transaction waits for the other one.
     options = connection.get_execution_options()
     write = options.get("write", False)
-    if write:  # with NORMAL, the next FULL transaction waits for the disk for both
+    if write:  # a FULL transaction also waits for the earlier NORMAL ones to be on the disk
         level = "FULL" if options.get("lasting", True) else "NORMAL"
         connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,4 +1,4 @@
-"""Examples: pictures of what trained networks make of some images, in the folders of studies."""
+"""Examples: pictures of the outputs of trained networks for some images, in folders of studies."""
 
 from collections.abc import Sequence
 from hashlib import sha256
@@ -9,7 +9,7 @@ from nas.results import Picture, Pictures, StudyResults
 from nas.store.file_record import FileRecord
 
 EXAMPLES_REPORT = "examples"  # kind of the report that names a trial's files, with their hashes
-EXAMPLES_FOLDER = "examples"  # of the files, in the folder of the study
+EXAMPLES_FOLDER = "examples"  # folder of the files, in the folder of the study
 
 
 def example_entry(file: str, picture: Picture) -> dict[str, str]:

@@ -15,17 +15,17 @@ from nas.study import Keep, Trial, folder_owner, is_weights_name
 
 
 class FileRecord(TrialRecord):
-    """Where the files of studies are; each method raises a StoreError if there is no such study."""
+    """The locations of the files of studies; methods raise a StoreError for an unknown study."""
 
     def __init__(self, database: Database) -> None:
-        """Search for files relative to an SQLite `database`, too."""
+        """Search for files also relative to the file of an SQLite `database`."""
         super().__init__(database)
         self._first: list[Path] = []
         path = self._address.path
         self._base = path.resolve().parent if path else None
 
     def look_in(self, results: Path) -> None:
-        """Search for weights in this results folder first, wherever a study was run."""
+        """Search for weights in this results folder first, before those of the study's runs."""
         self._first = [results.resolve()]
 
     def uid(self, name: str) -> str:
@@ -36,10 +36,10 @@ class FileRecord(TrialRecord):
         """Create the folder of a study in `results`, and record it; return its name.
 
         It has the name of the study, unless another study has a folder of that name there. With a
-        `storage` its weights are in a folder of this name there.
+        `storage`, the weights are in a folder of this name in the storage.
 
         Raises:
-            OSError: it cannot be created.
+            OSError: the folder cannot be created.
             StorageError: the storage cannot be used.
         """
         row = self._study(name)
@@ -53,7 +53,7 @@ class FileRecord(TrialRecord):
         return folder
 
     def storage(self, name: str) -> str | None:
-        """Return the place of a study's weights; None: its results folders."""
+        """Return the storage of a study's weights; None if they are in its results folders."""
         found: str | None = self._study(name).storage
         return found
 
@@ -89,7 +89,7 @@ class FileRecord(TrialRecord):
         if not trials:
             return []
         own = files.StudyFiles(self._study(study), self._first, self._base)
-        # those of other studies last, for weights that are reused
+        # The places of other studies come last; they have the weights of reused trials.
         places = [*own.places, *self._database.read(lambda c: files.all_places(c, self._base))]
         storages = [own.storage] if own.storage else []
         every = storages
@@ -106,7 +106,7 @@ class FileRecord(TrialRecord):
         return {row.name: files.StudyFiles(row, self._first, self._base).size() for row in rows}
 
     def storages(self) -> dict[str, str]:
-        """Return the storages of studies by name of study; those without one are left out."""
+        """Return the storages of studies by the name of the study, for studies that have one."""
         return {row.name: row.storage for row in self._database.read(files.rows) if row.storage}
 
     def unrecorded(self, name: str, known: Collection[str]) -> list[str]:
@@ -131,9 +131,10 @@ class FileRecord(TrialRecord):
         self._write(name, lambda c, key: studies.set_keep(c, key, keep))
 
     def remove_weights(self, name: str, keep: Collection[int]) -> weights.Removed:
-        """Remove the weights of a study, but for trials numbered `keep` and what others use.
+        """Remove the weights of a study, except those of the trials `keep` and those others use.
 
-        The record has them as removed first, so that no interruption leaves it without a file.
+        They are recorded as removed before the files are deleted, so that after an interruption no
+        record refers to a missing file.
         """
         self._write(name, lambda c, key: weights.mark_removed(c, key, keep))
         row = self._study(name)
@@ -141,7 +142,7 @@ class FileRecord(TrialRecord):
         return weights.delete_files(self._weights_folders(name), row.uid, kept)
 
     def _weights_folders(self, name: str) -> list[Storage]:
-        """Return the folders of a study, and that in its storage.
+        """Return the folders of a study in its results folders and in its storage.
 
         Raises:
             StorageError: the storage cannot be reached.
@@ -154,10 +155,10 @@ class FileRecord(TrialRecord):
         return folders
 
     def relocate(self, old: str, new: str) -> list[str]:
-        """Record that what was in the storage `old` is in `new` now; return the studies.
+        """Record that the files of the storage `old` are now in `new`; return the studies.
 
         Raises:
-            NasError: no study has the storage `old`, or the folder of one is not in `new`.
+            NasError: no study has the storage `old`, or the folder of a study is not in `new`.
             StorageError: the new storage cannot be reached.
         """
         own = [name for name, place in self.storages().items() if place == old]

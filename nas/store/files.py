@@ -1,8 +1,8 @@
 """Files of studies: their folders, and the paths of weights.
 
-The record has the results folders of a study as absolute paths. A folder below that of an SQLite
-file is recorded relative to this file too, so that both can be moved or copied together. The
-storage of a study, if it has one, is recorded as its URI or its absolute path.
+The results folders of a study are recorded as absolute paths. A folder below the directory of an
+SQLite file is recorded also relative to that directory, so that both can be moved or copied
+together. The storage of a study, if it has one, is recorded as a URI or an absolute path.
 """
 
 import json
@@ -31,7 +31,7 @@ class StudyFiles:
     def __init__(self, row: sa.Row[Any], first: list[Path], base: Path | None) -> None:
         """Search the results folders `first`, then those of the study's runs.
 
-        `base` is the folder of an SQLite file, None for another database.
+        `base` is the directory of an SQLite file; None for PostgreSQL.
         """
         self.uid: str = row.uid
         self.name: str = row.folder or row.name
@@ -52,10 +52,10 @@ class StudyFiles:
         return [folder for folder in found if folder_owner(folder) == self.uid]
 
     def missing(self) -> str | None:
-        """Return the folder of the newest run if the study has none in any results folder.
+        """Return the folder of the newest run if the study has no folder in any results folder.
 
-        With a storage, the folder there. None before the first run, and if there is a folder of its
-        name without an owner.
+        If the study has a storage, return its folder there if it is missing. None if the folder
+        exists, before the first run, and if there is a folder of this name without an owner.
 
         Raises:
             StorageError: the storage cannot be reached.
@@ -72,7 +72,7 @@ class StudyFiles:
 
     @property
     def recorded_places(self) -> list[str]:
-        """The results folders as the record has them."""
+        """The results folders in the form in which they are recorded."""
         return [text for place in self.places for text in _written(place, self._base)]
 
     def size(self) -> int:
@@ -82,13 +82,13 @@ class StudyFiles:
     def moves(self, new: str) -> list[tuple[Path, Path]]:
         """Return the folders to rename with their study, and their new paths.
 
-        All or none: if one is unreachable or its new name is taken, all keep the old name, because
-        the record has one path for all places. So do those of a study with a storage.
+        If a folder is unreachable or its new name is taken, no folder is renamed, because one name
+        is recorded for all places. Folders of a study with a storage are never renamed.
         """
-        there = self.folders()
+        existing = self.folders()
         if self.storage is not None:
             return []
-        pairs = [(folder, folder.with_name(new)) for folder in there if folder.name == self.name]
+        pairs = [(folder, folder.with_name(new)) for folder in existing if folder.name == self.name]
         free = not any(fresh.exists() for _, fresh in pairs)
         return pairs if free and len(pairs) == len(self.places) else []
 
@@ -100,23 +100,23 @@ class StudyFiles:
     ) -> str:
         """Make the study's folder in `results`, and in the `storage`; return its name.
 
-        `recorded` are the (path, SHA-256) of its weights: a folder without an owner that contains
-        one of them belongs to this study, from an earlier version.
+        `recorded` are the (path, SHA-256) of its weights. A folder without an owner that contains
+        one of them was made for this study by an earlier version.
 
         Raises:
-            OSError: it cannot be made.
+            OSError: the folder cannot be made.
             StorageError: the storage cannot be used.
         """
         folder = results / self.name
-        if any(self._is_ours(folder, Path(path), sha256) for path, sha256 in recorded):
+        if any(self._has_weights(folder, Path(path), sha256) for path, sha256 in recorded):
             sign_folder(folder, self.uid)
         return claim_folder(results, dict.fromkeys(self._names), self.uid, storage)
 
-    def _is_ours(self, folder: Path, recorded: Path, sha256: str | None) -> bool:
+    def _has_weights(self, folder: Path, recorded: Path, sha256: str | None) -> bool:
         """Tell whether `folder` has a weights file that an earlier version recorded."""
         file = folder / recorded.name
-        of_us = recorded.is_absolute() and recorded.parent.name == self.name
-        return of_us and file.is_file() and file_sha256(file) == sha256
+        own = recorded.is_absolute() and recorded.parent.name == self.name
+        return own and file.is_file() and file_sha256(file) == sha256
 
 
 def recorded_weights(connection: sa.Connection, study_id: int) -> list[tuple[str, str | None]]:
@@ -133,10 +133,10 @@ def rows(connection: sa.Connection) -> list[sa.Row[Any]]:
 
 
 def move(pairs: Sequence[tuple[Path, Path]]) -> None:
-    """Rename folders, (old, new); those already renamed are skipped.
+    """Rename folders, given as (old, new); those already renamed are skipped.
 
     Raises:
-        OSError: one cannot be renamed; then none is renamed.
+        OSError: a folder cannot be renamed; the others get their old names back.
     """
     done: list[tuple[Path, Path]] = []
     try:
@@ -159,8 +159,9 @@ def all_places(connection: sa.Connection, base: Path | None) -> list[Path]:
 def read_places(text: str, base: Path | None) -> list[Path]:
     """Return the recorded results folders as absolute paths.
 
-    A relative path is followed by the absolute one of the same folder. The first that exists is
-    taken: the second one may belong to the original of a copied database.
+    In the record, a relative path is followed by the absolute one of the same folder. The relative
+    path is used if it exists, because the absolute one may be that of the original of a copied
+    database.
     """
     places, found = iter(map(Path, json.loads(text))), list[Path]()
     for place in places:
@@ -186,7 +187,7 @@ def all_storages(connection: sa.Connection) -> list[Storage]:
 
 
 def find_weights(trial: Trial, places: list[Path], storages: list[Storage]) -> File | None:
-    """Return the file of a trial's weights; None if it has none, or they are missing or removed.
+    """Return the file of a trial's weights; None if there is no file, or it was removed.
 
     Raises:
         StorageError: a storage cannot be reached.

@@ -23,12 +23,12 @@ from nas.store.tables import (
 )
 from nas.study import OWNER_FILE
 
-_MOST = 3  # faults of the tables that are named
+_MOST = 3  # faults of the tables in a message
 
 
 @dataclass(frozen=True)
 class Deleted:
-    """The result of deleting a study: `freed` bytes, and weights `kept` for other studies.
+    """The result of deleting a study: the bytes `freed`, and the weights `kept` for other studies.
 
     `left` are folders that could not be deleted.
     """
@@ -39,7 +39,7 @@ class Deleted:
 
 
 def faults_of_tables(connection: sa.Connection) -> list[str]:
-    """Return what is wrong with the tables themselves; PostgreSQL checks its own pages."""
+    """Return the faults of an SQLite file; empty for PostgreSQL, which checks its own pages."""
     if connection.dialect.name != "sqlite":
         return []
     rows = connection.exec_driver_sql(f"PRAGMA integrity_check({_MOST})").scalars().all()
@@ -75,7 +75,7 @@ def rename_rows(
 
 
 def shared_weights(connection: sa.Connection, study_id: int) -> set[str]:
-    """Return the names of weights files of a study that other studies reuse."""
+    """Return the names of the weights files of a study that other studies reuse."""
     own = sa.select(TRIAL.c.weights_path).where(TRIAL.c.study_id == study_id)
     others = sa.select(TRIAL.c.weights_path).where(
         TRIAL.c.study_id != study_id,
@@ -86,7 +86,7 @@ def shared_weights(connection: sa.Connection, study_id: int) -> set[str]:
 
 
 def remove_folders(folders: Iterable[Storage], kept: Collection[str]) -> Deleted:
-    """Delete a study's folders except files named in `kept`."""
+    """Delete a study's folders, except the files named in `kept`."""
     freed, left = 0, []
     for folder in folders:
         try:
@@ -97,19 +97,19 @@ def remove_folders(folders: Iterable[Storage], kept: Collection[str]) -> Deleted
 
 
 def _remove_folder(folder: Storage, kept: Collection[str]) -> int:
-    """Delete a study's folder except files named in `kept`; return the freed bytes.
+    """Delete a study's folder, except the files named in `kept`; return the freed bytes.
 
     Raises:
         OSError, StorageError: a file or folder in it cannot be deleted.
     """
     sizes = folder.sizes()
-    stay = [*kept, OWNER_FILE] if any(name in sizes for name in kept) else []
-    if not stay:
+    exempt = [*kept, OWNER_FILE] if any(name in sizes for name in kept) else []
+    if not exempt:
         folder.remove("")
         return sum(sizes.values())
     freed = 0
     for key, size in sizes.items():
-        if key not in stay:
+        if key not in exempt:
             folder.delete(key)
             freed += size
     return freed
@@ -120,6 +120,5 @@ def _replace_prefix(
 ) -> None:
     """Replace the prefix `old` of a column's texts; with `uid` only in texts that contain it."""
     rest = sa.func.substr(column, len(old) + 1)
-    # startswith escapes the wildcards of LIKE
     chosen = sa.and_(column.startswith(old, autoescape=True), column.contains(uid, autoescape=True))
     connection.execute(sa.update(TRIAL).where(chosen).values({column: new + rest}))

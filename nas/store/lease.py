@@ -1,12 +1,12 @@
-"""Lease: one process at a time runs a study; a process that was replaced can no longer write.
+"""Lease: only one process at a time runs a study; a previous holder can no longer write to it.
 
-A lease expires unless its holder renews it; each new holder gets a higher epoch, and every write of
-a study is checked against the epoch in the same transaction (a fencing token, as in Kleppmann,
-"How to do distributed locking", 2016).
+A lease expires unless its holder renews it. Each new holder gets a higher epoch, and every write to
+a study checks the epoch in the same transaction (a fencing token, as in Kleppmann, "How to do
+distributed locking", 2016).
 
-The age of a lease is measured by the monotonic clock if its holder was started since this machine
-booted, otherwise by the clock of the database, which may be set back: then the next process that
-asks for the study dates the lease again, and it expires from there.
+The age of a lease is measured by the monotonic clock if its holder was started on this machine
+since it booted, otherwise by the clock of the database. If that clock was set back, the next
+process that asks for the study sets the time of renewal to the present.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from nas.store.tables import LEASE, STUDY
 
 LEASE_SECONDS = 30.0
 
-# Compiled once: they are in every write, and building one takes as long as executing it.
+# Built once: every write uses them, and building one takes as long as executing it.
 _BUMPED = sa.update(STUDY).values(seq=STUDY.c.seq + 1)
 _EPOCH = sa.select(LEASE.c.epoch).where(LEASE.c.study_id == STUDY.c.id).scalar_subquery()
 _LOCKED = _BUMPED.where(STUDY.c.name == sa.bindparam("study")).returning(
@@ -48,14 +48,14 @@ class Lease:
         self._token = token
         self._seconds = seconds
         self._stop = threading.Event()
-        self._heart = threading.Thread(target=self._beat, name="nas-lease", daemon=True)
+        self._renewer = threading.Thread(target=self._keep_renewing, name="nas-lease", daemon=True)
 
     @classmethod
     def acquire(cls, database: Database, study_id: int, name: str, seconds: float) -> "Lease":
-        """Take the lease of a study; immediately if its holder has ended or let it expire.
+        """Acquire the lease of a study, if no other process holds it.
 
         Raises:
-            StudyBusyError: a live process holds it.
+            StudyBusyError: another process holds it, which has not ended or let it expire.
             StoreError: the database cannot be written.
         """
         lease = cls(database, study_id, uuid.uuid4().hex, seconds)
@@ -63,11 +63,11 @@ class Lease:
         if isinstance(found, StudyBusyError):
             raise found
         lease.epoch = found
-        lease._heart.start()
+        lease._renewer.start()
         return lease
 
     def release(self) -> None:
-        """Release the lease, so that the next holder need not wait; does nothing if it is lost.
+        """Release the lease, so that the next holder need not wait; do nothing if it is lost.
 
         Raises:
             StoreError: the database cannot be written; the lease then expires by itself.
@@ -76,7 +76,7 @@ class Lease:
             return
         self.released = True
         self._stop.set()
-        self._heart.join()
+        self._renewer.join()
         self._database.write(
             lambda connection: connection.execute(self._mine().values(token=None)), patience=5.0
         )
@@ -116,12 +116,12 @@ class Lease:
             connection.execute(_OWNED.values(values), {"study": self._study_id})
         return int(values["epoch"])
 
-    def _beat(self) -> None:
+    def _keep_renewing(self) -> None:
         while not self._stop.wait(self._seconds / 3):
             try:
                 self.lost = not self._database.write(self._renew, patience=0.0)
             except StoreError:
-                continue  # the database is unreachable; retry at the next beat
+                continue  # the database is unreachable; retry at the next renewal
             if self.lost:
                 return
 
@@ -140,12 +140,12 @@ class Lease:
 
 
 def lock_study(connection: sa.Connection, name: str, epoch: int | None) -> int | None:
-    """Count a write of a study, and return its id; None if there is no such study.
+    """Increment the write counter of a study, and return its id; None if there is no such study.
 
-    The writer must have the current lease `epoch`, or the study no holder. In PostgreSQL this also
-    locks the study for other writers. The epoch is that of the transaction's snapshot; a process
-    that takes the lease counts a write as well, and then PostgreSQL refuses this one, because it
-    is REPEATABLE READ.
+    The writer must have the current lease `epoch`, or the study must have no holder. In PostgreSQL
+    this also locks the study for other writers. The epoch is read from the snapshot of the
+    transaction. If another process has acquired the lease since, it has incremented the counter
+    too, and PostgreSQL refuses this transaction, because its isolation is REPEATABLE READ.
 
     Raises:
         StudyBusyError: another process holds the study, or has held it since.
@@ -169,14 +169,14 @@ def _fence(connection: sa.Connection, study_id: int, name: str, epoch: int | Non
 
 
 def is_live(row: sa.Row[Any], moment: datetime) -> bool:
-    """Tell whether the holder of a lease may still be running at `moment`."""
+    """Tell whether a lease is held at `moment`: not released, expired or left by a dead process."""
     if row.token is None or _silence(row, moment) >= _length(row).total_seconds():
         return False
     return not has_ended(_holder(row))
 
 
 def busy(name: str, row: sa.Row[Any], moment: datetime) -> StudyBusyError:
-    """Return the error that names the process that holds a study."""
+    """Return the error for a study that another process holds; it names the process."""
     silent = _silence(row, moment)
     held = max(silent, (moment - row.acquired_at).total_seconds())
     age = f", for {held:.0f} s so far (last heartbeat {silent:.0f} s ago)"

@@ -13,14 +13,14 @@ from nas.store.trial_rows import AT
 from nas.study import ByClass, Measurement
 
 COLUMNS = tuple(c for c in MEASUREMENT.c if c.name not in ("trial_id", "attempt"))
-# As the driver returns them, None for NaN: a function of ours for each value would take longer.
+# Values as the driver returns them, None for NaN: converting each in Python would take longer.
 READ = tuple(
     sa.type_coerce(c, sa.Double).label(c.name) if isinstance(c.type, Real) else c for c in COLUMNS
 )
 _ERROR, _LOSS = CLASSIFICATION
 _NAMES = frozenset(CLASSIFICATION)
-_BY_CLASS = "by_class"  # no metric
-# The name of a column is reserved for parameters that SQLAlchemy makes.
+_BY_CLASS = "by_class"  # a key of the JSON that is not a metric
+# Prefixed, because SQLAlchemy reserves the names of columns for its own parameters.
 _NEW = {c.name: sa.bindparam(f"new_{c.name}", type_=c.type) for c in COLUMNS}
 _ADDED = (
     sa.insert(MEASUREMENT)
@@ -40,16 +40,16 @@ _ADDED = (
 
 
 def add(connection: sa.Connection, at: Mapping[str, Any], measurement: Measurement) -> bool:
-    """Add a measurement to the trial `at`; False if it is not there, or the epoch is recorded."""
+    """Add a measurement to the trial `at`; False if there is none, or the epoch is recorded."""
     values = {f"new_{name}": value for name, value in row(measurement).items()}
     return connection.execute(_ADDED, {**at, **values}).scalar() is not None
 
 
 def row(measurement: Measurement) -> dict[str, Any]:
-    """Return the values of the `COLUMNS`, in their order.
+    """Return the values of the `COLUMNS` by name, in their order.
 
-    A metric of classification is in its column, NaN if it was not measured. If a measurement has
-    other metrics, or not all of these, or metrics by class, the JSON contains all of them.
+    The two metrics of classification have columns, with NaN if not measured. If a measurement has
+    other metrics, only one of the two, or metrics by class, the JSON column contains all metrics.
     """
     metrics = measurement.metrics
     return {
@@ -89,7 +89,7 @@ def _read(text: str) -> tuple[dict[str, float], ByClass | None]:
 
 
 def _text(measurement: Measurement) -> str | None:
-    """Return the metrics as JSON, with null for NaN, which JSON does not have; None: no need."""
+    """Return the metrics as JSON, with null for NaN; None if the two columns are sufficient."""
     metrics, by_class = measurement.metrics, measurement.by_class
     if metrics.keys() == _NAMES and not by_class:
         return None

@@ -1,4 +1,4 @@
-"""The nodes of a cluster that were checked for a study: one row each, the last check stays."""
+"""The nodes of a cluster that were checked for a study: one row for the last check of each."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,10 @@ from nas.study import NodeChecked
 
 @dataclass(frozen=True)
 class StudyNode:
-    """A node by its id in the cluster: its versions by name, and why it got no trial, if so."""
+    """A node by its id in the cluster.
+
+    `fingerprint` has its versions by name. `problem` says why it gets no trial; None if it does.
+    """
 
     node: str
     host: str
@@ -24,7 +27,7 @@ class StudyNode:
 
 
 def record(connection: sa.Connection, study_id: int, found: NodeChecked) -> None:
-    """Record the check of a node, in place of an earlier one."""
+    """Record the check of a node, and delete that of an earlier check."""
     own = (NODE.c.study_id == study_id, NODE.c.node == found.node)
     connection.execute(sa.delete(NODE).where(*own))
     values = {

@@ -20,15 +20,15 @@ def open_store(
     patience: float = PATIENCE_SECONDS,
     watch: OutageWatcher = ignore_outage,
 ) -> Store:
-    """Open the database at `url`; create it if missing, with `create` and without `read_only`.
+    """Open the database at `url`; create it if it is missing, with `create` and not `read_only`.
 
-    `url` is a file name, `sqlite:///file` or `postgresql+psycopg://…`; None is ./nas.db. Reads and
-    writes wait `patience` seconds for a lost connection, and `watch` is called; a store that is
-    `read_only` does not wait.
+    `url` is a file name, `sqlite:///file` or `postgresql+psycopg://…`; None is the value of NAS_DB,
+    else ./nas.db. During an outage, transactions are repeated for `patience` seconds, and `watch`
+    is called; those of a `read_only` store are not repeated.
 
     Raises:
-        SchemaError: its tables were made by an older or a newer version.
-        StoreError: it cannot be reached, read, created or written, as the cause states.
+        SchemaError: the tables were made by an older or a newer version.
+        StoreError: the database cannot be reached, read, created or written.
     """
     address = read_address(url)
     create = create and not read_only

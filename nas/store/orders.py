@@ -1,6 +1,6 @@
-"""Orders: wishes that a study runs or pauses, for the process that drives it.
+"""Orders: requests that a study runs or pauses, which its driver reads and carries out.
 
-A wish needs no lease: another process may hold the study. The driver reads it and obeys.
+Writing an order needs no lease, because another process may hold the study.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ MAX_FAILURES = 5  # starts of a driver in a row without progress
 
 
 class Wish(StrEnum):
-    """What a user wants a study to do."""
+    """The action that a user requests for a study."""
 
     RUN = "RUN"
     PAUSE = "PAUSE"
@@ -31,9 +31,9 @@ class Wish(StrEnum):
 class Order:
     """The order for one study.
 
-    `settings` are those of its run as JSON, None if nobody asked for a driver. `failures` counts
-    starts in a row without progress, `note` says how the last one ended. `holder` drives it now,
-    as host:pid.
+    `settings` are the settings of its run as JSON; None if no driver was requested. `failures` is
+    the number of successive starts without progress, `note` says how the last one ended. `holder`
+    is the process that runs the study now, as host:pid.
     """
 
     study: str
@@ -45,7 +45,7 @@ class Order:
 
     @property
     def open(self) -> bool:
-        """Whether it needs a driver that nobody is."""
+        """Whether the study needs a driver, and has none."""
         wanted = self.wish is Wish.RUN and self.settings is not None
         return wanted and self.holder is None and self.failures < MAX_FAILURES
 
@@ -62,7 +62,7 @@ class OrderRecord(TrialRecord):
         return self._database.read(lambda connection: _select(connection, sa.true()))
 
     def wish(self, study: str) -> Wish | None:
-        """Return what a user wants a study to do; None without an order."""
+        """Return the action that a user requests for a study; None without an order."""
         found = self._database.read(
             lambda connection: connection.execute(
                 sa.select(ORDER.c.wish).join(STUDY).where(STUDY.c.name == study)
@@ -71,9 +71,9 @@ class OrderRecord(TrialRecord):
         return None if found is None else Wish(found)
 
     def submit(self, study: str, settings: str | None = None) -> None:
-        """Order a driver for a study, with the settings of its run; it is QUEUED until then.
+        """Request a driver for a study, which is QUEUED until the driver starts.
 
-        None keeps those of an earlier order.
+        `settings` are those of its run; None keeps those of an earlier order.
         """
 
         def write(connection: sa.Connection, key: int) -> None:
@@ -87,7 +87,7 @@ class OrderRecord(TrialRecord):
         self._write(study, write)
 
     def pause(self, study: str) -> None:
-        """Wish that a study pauses; a queued one is INTERRUPTED at once."""
+        """Request that a study pauses; a queued one becomes INTERRUPTED at once."""
 
         def write(connection: sa.Connection, key: int) -> None:
             _put(connection, key, {"wish": Wish.PAUSE})
@@ -98,7 +98,7 @@ class OrderRecord(TrialRecord):
         self._order(study, write)
 
     def unpause(self, study: str) -> None:
-        """Take back a wish to pause; does nothing without one."""
+        """Withdraw a request to pause; do nothing without an order."""
         self._order(study, lambda c, key: c.execute(_own(key).values(wish=Wish.RUN)))
 
     def fulfil(self, study: str) -> None:
@@ -107,7 +107,7 @@ class OrderRecord(TrialRecord):
         self._order(study, lambda c, key: c.execute(delete.where(ORDER.c.study_id == key)))
 
     def record_end(self, study: str, note: str | None) -> int:
-        """Record that a driver ended, with a note on how; return the starts without progress."""
+        """Record that a driver ended, and how; return the number of starts without progress."""
 
         def write(connection: sa.Connection, key: int) -> int:
             row = connection.execute(sa.select(ORDER).where(ORDER.c.study_id == key)).one_or_none()
@@ -160,7 +160,7 @@ def _select(connection: sa.Connection, those: sa.ColumnElement[bool]) -> list[Or
 
 
 def _progress(connection: sa.Connection, key: int) -> int:
-    """Return the sum of the last epochs of all trials: it grows with each that is reached first."""
+    """Return the sum of the last epochs of all trials, as a measure of progress."""
     last = (
         sa.select(sa.func.max(MEASUREMENT.c.epoch).label("epoch"))
         .join(TRIAL, MEASUREMENT.c.trial_id == TRIAL.c.id)

@@ -1,4 +1,4 @@
-"""Outage: a database that does not answer for a while, and how long a transaction waits for it."""
+"""Outage: a time in which the database does not answer, and the waits between repeats."""
 
 import random
 import time
@@ -8,13 +8,13 @@ from typing import TypeAlias
 
 from nas.interruption import interrupted
 
-_TOLD_SECONDS = 3.0  # a shorter outage is not reported
+_REPORTED_SECONDS = 3.0  # a shorter outage is not reported
 _SLICE_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseAway:
-    """The database `shown` does not answer because of `cause`; it is tried for `patience` s."""
+    """The database `shown` does not answer because of `cause`; repeats end after `patience` s."""
 
     shown: str
     cause: str
@@ -44,17 +44,17 @@ class Outage:
         self._shown, self._patience, self._watch = shown, patience, watch
         self._began = time.monotonic()
         self._pause = 0.1
-        self._told = False
+        self._reported = False
 
     def wait(self, cause: str) -> bool:
-        """Wait before the next try; return False without waiting if the patience is at an end."""
+        """Wait before the next repeat; return False at once if the patience has run out."""
         waited = time.monotonic() - self._began
         if waited + self._pause > self._patience or interrupted():
             return False
-        if waited + self._pause > _TOLD_SECONDS and not self._told:
-            self._told = True
+        if waited + self._pause > _REPORTED_SECONDS and not self._reported:
+            self._reported = True
             self._watch(DatabaseAway(self._shown, cause, self._patience))
-        # Without the random factor, all clients would retry at once.
+        # Without the random factor, all clients would retry at the same time.
         until = time.monotonic() + self._pause * random.uniform(0.5, 1.0)
         while time.monotonic() < until and not interrupted():
             time.sleep(min(_SLICE_SECONDS, max(0.0, until - time.monotonic())))
@@ -63,5 +63,5 @@ class Outage:
 
     def over(self) -> None:
         """Report the end of the outage, if it was reported."""
-        if self._told:
+        if self._reported:
             self._watch(DatabaseBack(self._shown, time.monotonic() - self._began))

@@ -1,4 +1,4 @@
-"""Processes: identify this process, and tell whether another one on this machine has ended."""
+"""Identities of processes, and a check whether another process on this machine has ended."""
 
 import os
 import socket
@@ -8,11 +8,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Process:
-    """One process, identified for all time: an id may be reused, but not with the same start time.
+    """A unique identity of a process; the start time distinguishes processes with a reused id.
 
-    `place` is equal for two processes in the same process table; host names are not sufficient,
-    because containers can share them. `born` is the start time in clock ticks since boot, from
-    /proc, or empty without /proc.
+    `place` identifies the process table, from the boot and the PID namespace, because containers
+    can have the same host name. `born` is the start time in clock ticks since boot, from /proc;
+    empty without /proc.
     """
 
     host: str
@@ -28,7 +28,7 @@ def this_process() -> Process:
 
 
 def has_ended(process: Process) -> bool:
-    """Tell whether `process` has certainly ended; False if it runs or is not visible from here."""
+    """Tell whether `process` has certainly ended; False if it runs, or is in another namespace."""
     if process.place != _place():
         return False
     try:
@@ -44,7 +44,7 @@ def has_ended(process: Process) -> bool:
 
 
 def same_boot(process: Process) -> bool:
-    """Tell whether `process` has the monotonic clock of this process: the same boot of a kernel."""
+    """Tell whether `process` is of the same boot as this one, with the same monotonic clock."""
     boot = _boot()
     return boot is not None and process.place.startswith(f"{boot} ")
 

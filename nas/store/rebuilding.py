@@ -1,6 +1,6 @@
-"""A new database with the studies that this process runs, made of what it has in memory.
+"""A new database with the studies that this process runs, made from their copies in memory.
 
-It is the last resort for a database file that was overwritten in place: what was in it is gone.
+It is the last resort if the database file was overwritten in place, so that its content is lost.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class Remembered:
     uid: str
 
     def enter(self, connection: sa.Connection) -> None:
-        """Add the study, what it borrowed and its trials to a database that has no study."""
+        """Add the study, its borrowed trainings and its trials to an empty database."""
         key = studies.create(connection, self.study.spec, self.versions, self.uid)
         borrowed.insert(connection, key, self.study.borrowed)
         for trial in self.study.trials:
@@ -34,10 +34,10 @@ class Remembered:
 
 
 def rebuild(path: Path, remembered: Mapping[str, Remembered]) -> None:
-    """Make a database of the studies in the empty file `path`.
+    """Write a database of the studies into the empty file `path`.
 
     Raises:
-        StoreError: it cannot be written.
+        StoreError: the file cannot be written.
     """
     database = Database(read_address(str(path)), read_only=False, patience=5.0)
     try:

@@ -1,4 +1,4 @@
-"""Record: the writes to trials of a study, each fenced by its lease."""
+"""Record: the writes to the trials of a study, each checked against the lease of the study."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from nas.study import AttemptEnd, Measurement, Outcome, Trial
 T = TypeVar("T")
 
 
-class _Held(NamedTuple):
+class _Deferred(NamedTuple):
     """A deferred write, whether it must survive a power failure, and its entry in the spool."""
 
     work: Callable[[sa.Connection, int], None]
@@ -30,8 +30,8 @@ class _Held(NamedTuple):
 class TrialRecord:
     """The writes of trials.
 
-    Each raises a StoreError if the database fails or has no such study, and a StudyBusyError if
-    another live process holds it.
+    Each method raises a StoreError if the database fails or has no such study, and a StudyBusyError
+    if another process holds the study.
     """
 
     def __init__(self, database: Database) -> None:
@@ -39,7 +39,7 @@ class TrialRecord:
         self._database = database
         self._address = database.address
         self._leases: dict[str, Lease] = {}
-        self._together: tuple[str, list[_Held]] | None = None
+        self._together: tuple[str, list[_Deferred]] | None = None
         self._spools: dict[str, Path] = {}  # the folders of studies that this process runs
 
     @contextlib.contextmanager
@@ -49,16 +49,16 @@ class TrialRecord:
         They are committed even if the block raises. Reads within the block do not see them, and a
         write that contradicts the record raises a StoreError at the end.
         """
-        held: list[_Held] = []
-        self._together = study, held
+        deferred: list[_Deferred] = []
+        self._together = study, deferred
         try:
             yield
         finally:
             self._together = None
-            if held:
-                entries = [one.entry for one in held if one.entry is not None]
-                lasting = any(one.lasting for one in held)
-                self._write(study, partial(_all_of, held), lasting, entries)
+            if deferred:
+                entries = [one.entry for one in deferred if one.entry is not None]
+                lasting = any(one.lasting for one in deferred)
+                self._write(study, partial(_run_all, deferred), lasting, entries)
 
     def insert_trial(self, study: str, trial: Trial) -> None:
         """Add a trial; StoreError if the study has another trial with this number."""
@@ -66,39 +66,39 @@ class TrialRecord:
         def insert(connection: sa.Connection, key: int) -> None:
             trials.insert(connection, key, trial)
 
-        self._note(study, insert, lasting=trial.state.finished)
+        self._run(study, insert, lasting=trial.state.finished)
 
     def start_trial(self, study: str, number: int, attempt: int) -> None:
-        """Set a WAITING trial to RUNNING under a new attempt; earlier measurements no longer count.
+        """Set a WAITING trial to RUNNING in a new attempt; earlier measurements no longer count.
 
-        Like all further methods it does nothing if the change was already made, and raises a
-        StoreError without any change if the trial has moved on or is finished.
+        This and the following methods do nothing if the change was already made. They raise a
+        StoreError, and change nothing, if the trial is in a later attempt or finished.
         """
 
         def start(connection: sa.Connection, key: int) -> None:
             trials.start(connection, key, number, attempt)
 
-        self._note(study, start, lasting=False)
+        self._run(study, start, lasting=False)
 
     def record_exhausted(self, study: str) -> None:
         """Record that the sampler of a study had no further candidate."""
-        self._note(study, studies.set_exhausted)
+        self._run(study, studies.set_exhausted)
 
     def requeue_trial(self, study: str, number: int, attempt: int, end: AttemptEnd) -> None:
-        """Set a RUNNING trial to WAITING again, with the losses of `end`; its attempt ended so."""
+        """Set a RUNNING trial to WAITING again, and record the `end` of its attempt."""
 
         def requeue(connection: sa.Connection, key: int) -> None:
             trials.requeue(connection, key, number, attempt, end)
 
-        self._note(study, requeue)
+        self._run(study, requeue)
 
     def reopen_trial(self, study: str, number: int, attempt: int) -> None:
-        """Set a FAILED trial to WAITING again, without its losses; its attempts stay recorded."""
+        """Set a FAILED trial to WAITING again, without lost workers; its attempts are kept."""
 
         def reopen(connection: sa.Connection, key: int) -> None:
             trials.reopen(connection, key, number, attempt)
 
-        self._note(study, reopen)
+        self._run(study, reopen)
 
     def record_measurement(
         self, study: str, number: int, attempt: int, measurement: Measurement
@@ -108,8 +108,8 @@ class TrialRecord:
         def add(connection: sa.Connection, key: int) -> None:
             trials.add_measurement(connection, key, number, attempt, measurement)
 
-        entry = SpooledCall("record_measurement", (number, attempt, measurement))
-        self._note(study, add, lasting=False, entry=entry)
+        entry = Entry("record_measurement", (number, attempt, measurement))
+        self._run(study, add, lasting=False, entry=entry)
 
     def record_count(
         self,
@@ -126,8 +126,8 @@ class TrialRecord:
             count = trials.VerifiedCost(counted, worker, device)
             trials.add_count(connection, key, number, attempt, count)
 
-        entry = SpooledCall("record_count", (number, attempt, counted, worker, device))
-        self._note(study, add, lasting=False, entry=entry)
+        entry = Entry("record_count", (number, attempt, counted, worker, device))
+        self._run(study, add, lasting=False, entry=entry)
 
     def record_proxies(
         self, study: str, number: int, attempt: int, values: Mapping[str, float]
@@ -137,8 +137,8 @@ class TrialRecord:
         def add(connection: sa.Connection, key: int) -> None:
             trials.add_proxies(connection, key, number, attempt, values)
 
-        entry = SpooledCall("record_proxies", (number, attempt, values))
-        self._note(study, add, lasting=False, entry=entry)
+        entry = Entry("record_proxies", (number, attempt, values))
+        self._run(study, add, lasting=False, entry=entry)
 
     def finish_trial(self, study: str, number: int, attempt: int, outcome: Outcome) -> None:
         """Set a RUNNING trial in this attempt to its final state."""
@@ -146,10 +146,10 @@ class TrialRecord:
         def finish(connection: sa.Connection, key: int) -> None:
             trials.finish(connection, key, number, attempt, outcome)
 
-        self._note(study, finish, entry=SpooledCall("finish_trial", (number, attempt, outcome)))
+        self._run(study, finish, entry=Entry("finish_trial", (number, attempt, outcome)))
 
     def record_report(self, name: str, number: int, kind: str, values: Mapping[str, Any]) -> None:
-        """Record a final report of a trial (`kind` "test": on the test split), once for each kind.
+        """Record a final report of a trial, at most one of each `kind`, such as "test".
 
         Raises:
             StoreError: the trial already has another report of this kind.
@@ -158,9 +158,9 @@ class TrialRecord:
         def add(connection: sa.Connection, key: int) -> None:
             trials.add_report(connection, key, number, kind, values)
 
-        self._note(name, add, entry=SpooledCall("record_report", (number, kind, values)))
+        self._run(name, add, entry=Entry("record_report", (number, kind, values)))
 
-    def _note(
+    def _run(
         self,
         name: str,
         work: Callable[[sa.Connection, int], None],
@@ -172,7 +172,7 @@ class TrialRecord:
         `entry` is the same write for the spool, if it has a result.
         """
         if self._together is not None and self._together[0] == name:
-            self._together[1].append(_Held(work, lasting, entry))
+            self._together[1].append(_Deferred(work, lasting, entry))
         else:
             self._write(name, work, lasting, [entry] if entry else [])
 
@@ -185,8 +185,8 @@ class TrialRecord:
     ) -> T:
         """Run `work(connection, study id)` with the study locked and the lease checked.
 
-        A write is not `lasting` if a power failure may lose it: data of an unfinished trial that
-        would start again anyway. While the database fails, `entries` are in the spool.
+        A write is not `lasting` if a power failure may lose it: it belongs to an unfinished trial,
+        which would start again anyway. While the database fails, `entries` are kept in the spool.
         """
 
         def fenced(connection: sa.Connection) -> T:
@@ -214,6 +214,6 @@ class TrialRecord:
         return result
 
 
-def _all_of(held: Sequence[_Held], connection: sa.Connection, study_id: int) -> None:
-    for one in held:
+def _run_all(deferred: Sequence[_Deferred], connection: sa.Connection, study_id: int) -> None:
+    for one in deferred:
         one.work(connection, study_id)

@@ -1,7 +1,7 @@
-"""The schema: created at the newest revision, checked in existing databases, upgraded.
+"""The schema of the database: it is created, checked and upgraded.
 
-Revisions form one line and are numbered files in `migrations/versions` (r0001_….py, r0002_….py),
-so that opening a store reads no more than their names.
+Each revision follows the one before it. Revisions are numbered files in `migrations/versions`
+(r0001_….py, r0002_….py), so that opening a store only lists their names.
 """
 
 import contextlib
@@ -18,17 +18,17 @@ from nas.store.database_url import Address, read_address
 from nas.store.tables import STUDY, VERSION_TABLE
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-_CREATE_LOCK = 0x6E6173  # "nas": the advisory lock in PostgreSQL to create or upgrade
+_CREATE_LOCK = 0x6E6173  # "nas": key of the advisory lock in PostgreSQL for create and upgrade
 _OLD_TRAINING = "nas_old_training"  # made by revision 0008
 _VERSION = sa.table(VERSION_TABLE, sa.column("version_num"))
 
 
 @dataclass(frozen=True)
 class Upgraded:
-    """The result of an upgrade: the revisions, equal if nothing was to do, and the backup.
+    """The result of an upgrade: the revisions `before` and `after`, and the backup.
 
-    `left` trainings of earlier versions could not become studies, because their search space is
-    unknown; they are in the table nas_old_training.
+    The revisions are equal if there was nothing to do. `left` trainings of earlier versions could
+    not become studies, because their search space is unknown; they are in nas_old_training.
     """
 
     before: str
@@ -43,7 +43,7 @@ def revisions() -> list[str]:
 
 
 def ensure(database: Database, create: bool) -> None:
-    """Create the tables in a database without tables, if `create`; otherwise check their revision.
+    """Check the revision of the tables; with `create`, create them in a database without tables.
 
     Raises:
         SchemaError: the tables were made by an older or a newer version.
@@ -60,7 +60,7 @@ def ensure(database: Database, create: bool) -> None:
 def upgrade(url: str | None = None, create: bool = False) -> Upgraded:
     """Upgrade the tables to the newest revision; an SQLite file is backed up first.
 
-    With `create` they are created in an empty database; its revision before is then "none".
+    With `create` the tables are created in an empty database, whose revision before is "none".
 
     Raises:
         SchemaError: the tables were made by a newer version.
@@ -69,8 +69,8 @@ def upgrade(url: str | None = None, create: bool = False) -> Upgraded:
     address = read_address(url)
     if address.path is not None and not address.path.exists() and not create:
         raise _no_tables(address)
-    # Foreign keys are off meanwhile, and checked before the commit: SQLite alters a table by
-    # dropping it for a copy, which the rows that refer to it would prevent.
+    # Foreign keys are off during the upgrade and checked before the commit: SQLite alters a table
+    # by replacing it with a copy, which rows that refer to the table would prevent.
     database = Database(address, read_only=False, patience=5.0, foreign_keys=False)
     try:
         return database.write(lambda connection: _upgrade(connection, address, create))
@@ -109,7 +109,7 @@ def _revision(connection: sa.Connection) -> str | None:
 
 def _create(connection: sa.Connection) -> str:
     _lock(connection)
-    found = _revision(connection)  # another process may have been faster
+    found = _revision(connection)  # another process may have created the tables first
     if found is None:
         if sa.inspect(connection).has_table(STUDY.name):
             raise StoreError(
@@ -121,8 +121,8 @@ def _create(connection: sa.Connection) -> str:
 
 
 def _lock(connection: sa.Connection) -> None:
-    """Let one process at a time change the tables; the first statement of its transaction."""
-    if connection.dialect.name == "postgresql":  # see what the one before has committed
+    """Let only one process at a time change the tables; must begin its transaction."""
+    if connection.dialect.name == "postgresql":  # to see the commit of the previous process
         connection.execute(sa.text("SET TRANSACTION ISOLATION LEVEL READ COMMITTED"))
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATE_LOCK)))
 
@@ -162,7 +162,7 @@ def _check(found: str, address: Address) -> None:
 
 def _no_tables(address: Address) -> StoreError:
     exists = address.path is None or address.path.exists()
-    cause = f"{address.shown} holds no studies." if exists else f"there is no file {address.shown}."
+    cause = f"{address.shown} has no studies." if exists else f"there is no file {address.shown}."
     return StoreError(
         cause, "Name the database of your search with --db, or type: nas search --budget 300M-flops"
     )

@@ -1,7 +1,7 @@
-"""Spool: results that the database has not taken, in a file that survives this process.
+"""Spool: results that could not be written to the database, in a file.
 
-The file is in the folder of the study. Its entries are writes of `TrialRecord`, which may be
-repeated: one that the database took after all changes nothing.
+The file is in the folder of the study and outlives this process. Its entries are calls of
+`TrialRecord`, which may be repeated: they change nothing if the result is already recorded.
 """
 
 import json
@@ -30,19 +30,19 @@ class SpooledCall:
     arguments: tuple[Any, ...]
 
 
-def keep(folder: Path, entries: Sequence[SpooledCall]) -> Path | None:
-    """Write the entries to the spool of a study's folder; return its path, None if it cannot be."""
+def keep(folder: Path, entries: Sequence[Entry]) -> Path | None:
+    """Write the entries to the spool in a study's folder; return its path, or None on an error."""
     path = folder / SPOOL_FILE
     text = json.dumps([[e.method, [_encoded(a) for a in e.arguments]] for e in entries], indent=1)
 
-    with suppress(OSError):  # the results are then only in memory, while the database is tried
+    with suppress(OSError):  # the results are then only in memory
         write_whole(path, lambda part: write_bytes(part, text.encode()))
         return path
     return None
 
 
-def kept(folder: Path) -> list[SpooledCall]:
-    """Return the entries of a spool, in order; none if there is no readable one."""
+def kept(folder: Path) -> list[Entry]:
+    """Return the entries of a spool in order; none if there is no readable spool."""
     try:
         rows = json.loads((folder / SPOOL_FILE).read_text("utf-8"))
         found = [SpooledCall(method, tuple(map(_decoded, arguments))) for method, arguments in rows]
@@ -52,7 +52,7 @@ def kept(folder: Path) -> list[SpooledCall]:
 
 
 def clear(folder: Path) -> None:
-    """Delete a spool whose entries are recorded."""
+    """Delete the spool, after its entries were recorded."""
     with suppress(OSError):
         (folder / SPOOL_FILE).unlink(missing_ok=True)
 

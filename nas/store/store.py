@@ -43,7 +43,7 @@ class Store(OrderRecord, FileRecord):
     """The durable record of studies; `with open_store() as store:` closes it at the end.
 
     All methods raise a StoreError if the database fails or has no study of that name; writing
-    methods also raise a StudyBusyError if another live process holds the study.
+    methods also raise a StudyBusyError if another process holds the study.
     """
 
     def __init__(self, database: Database) -> None:
@@ -60,11 +60,11 @@ class Store(OrderRecord, FileRecord):
         return self._address.shown
 
     def command(self, words: str) -> str:
-        """Return `nas words` as a command to type, with --db unless this is the default."""
+        """Return `nas words` as a command to type, with --db unless the database is the default."""
         return self._database.address.command(words)
 
     def remember(self, study: Study) -> None:
-        """Write this study into a new file if that of the database is overwritten."""
+        """Save this study to a new file if the file of the database is overwritten."""
         name = study.spec.name
         self._remembered[name] = Remembered(study, self.versions(name), self.uid(name))
         self._database.rebuild = partial(rebuild, remembered=self._remembered)
@@ -85,13 +85,11 @@ class Store(OrderRecord, FileRecord):
     def create_study(
         self, spec: StudySpec, versions: Mapping[str, str], borrowed: Sequence[Trial] = ()
     ) -> None:
-        """Add a new study, with the versions of the libraries that it uses.
-
-        The trainings that it has `borrowed` are frozen with it.
+        """Add a new study, with the versions of its libraries and its `borrowed` trainings.
 
         Raises:
-            NasError: its name is not allowed.
-            NameTakenError: the name is taken; the message lists different settings.
+            NasError: the name is invalid.
+            NameTakenError: the name is taken; the message lists the settings that differ.
         """
         studies.check_name(spec.name)
         uid = secrets.token_hex(8)
@@ -106,7 +104,7 @@ class Store(OrderRecord, FileRecord):
             if not isinstance(error.__cause__, IntegrityError):
                 raise
             row = self._study(spec.name)
-            if row.uid != uid:  # otherwise it is ours: a repeated write that was already committed
+            if row.uid != uid:  # otherwise this write was committed and repeated
                 raise studies.conflict(spec, StudySpec.from_json(row.spec)) from None
 
     def create_numbered(
@@ -115,7 +113,7 @@ class Store(OrderRecord, FileRecord):
         """Add a study as `create_study` does, under its name or with -2, -3, … appended.
 
         Returns the specification with this name. Another process may take a name at any time, so
-        that only the insertion itself finds a free one.
+        that a free name is found by trying to insert the study.
         """
         named = spec
         for number in itertools.count(2):
@@ -141,10 +139,10 @@ class Store(OrderRecord, FileRecord):
         return listed
 
     def finished(self, known: Mapping[str, datetime | None]) -> dict[str, list[Finished]]:
-        """Return the complete candidates of studies that ended after the times `known`, by study.
+        """Return the complete candidates of the studies in `known` that ended after its times.
 
-        In the order of their ends, each with its time and the values of its first seed by metric;
-        None is before all.
+        The result has for each study, in the order of their ends, the time of the end and the
+        values of the first seed by metric. A time of None selects all candidates.
         """
         return self._database.read(partial(select_finished, known=known))
 
@@ -167,13 +165,13 @@ class Store(OrderRecord, FileRecord):
         self._write(name, lambda connection, key: studies.set_state(connection, key, state))
 
     def change_seq(self, name: str) -> int:
-        """Return a number that grows with every write of the study, for polling."""
+        """Return a number that grows with every write to the study, for polling."""
         return int(self._study(name).seq)
 
     def record_kept(self, study: str) -> int:
-        """Record the results that an earlier run could not; return how many were kept for it.
+        """Record the results that an earlier run left in the spool; return their number.
 
-        One that contradicts the record is dropped: the study went on meanwhile.
+        A result that contradicts the record is dropped, because the study has continued since.
         """
         number = 0
         for folder in self.folders(study):
@@ -185,22 +183,22 @@ class Store(OrderRecord, FileRecord):
         return number
 
     def check_tables(self) -> None:
-        """Check that the database itself is sound; in PostgreSQL, that its server does.
+        """Check that an SQLite database is intact; a PostgreSQL server checks its own pages.
 
         Raises:
-            StoreError: it is damaged.
+            StoreError: the database is damaged.
         """
         found = self._database.read(housekeeping.faults_of_tables)
         if found:
             raise damaged(self._address, "; ".join(found))
 
     def delete_study(self, name: str) -> housekeeping.Deleted:
-        """Delete a study that this process holds, with its files except those reused elsewhere."""
+        """Delete a study that this process holds, and its files that no other study reuses."""
         row = self._study(name)
         own = files.StudyFiles(row, self._first, self._base)
         try:
             folders = self._weights_folders(name)
-        except StorageError:  # it may be gone for ever
+        except StorageError:  # the storage may no longer exist
             folders = [FolderStorage(path) for path in own.folders()]
         kept = self._database.read(lambda c: housekeeping.shared_weights(c, row.id))
         self._write(name, housekeeping.delete_rows)
@@ -210,11 +208,11 @@ class Store(OrderRecord, FileRecord):
     def rename_study(self, name: str, new: str) -> None:
         """Rename a study that this process holds, with its folders.
 
-        A folder keeps its name if it cannot be reached, or if the new name is taken there.
+        All folders keep their name if one cannot be reached, or if the new name is taken there.
 
         Raises:
-            NasError: the name is not allowed.
-            NameTakenError: another study has it.
+            NasError: the name is invalid.
+            NameTakenError: another study has the name.
         """
         studies.check_name(new)
         row = self._study(name)
@@ -224,7 +222,7 @@ class Store(OrderRecord, FileRecord):
 
         def rename(connection: sa.Connection, _: int) -> None:
             housekeeping.rename_rows(connection, row, new, renamed)
-            files.move(moves)  # last: it is undone if the commit fails
+            files.move(moves)  # undone below if the commit fails
 
         try:
             self._write(name, rename)
@@ -245,7 +243,7 @@ class Store(OrderRecord, FileRecord):
         """Acquire the right to run a study; it expires `seconds` after the last renewal.
 
         Raises:
-            StudyBusyError: a live process holds it; the error names host, process and age.
+            StudyBusyError: another process holds it; the error names host, process and age.
         """
         lease = Lease.acquire(self._database, self._study(name).id, name, seconds)
         self._leases[name] = lease
@@ -261,7 +259,7 @@ class Store(OrderRecord, FileRecord):
         )
 
     def changes(self, study: str, known: Bookmark | None = None) -> Changes:
-        """Return what changed in a study since the bookmark `known`; all of it for None."""
+        """Return the changes of a study since the bookmark `known`; the whole study for None."""
         return self._parse(study, lambda c, row, make: select_changes(c, row, known, make))
 
     def with_curves(self, study: str, chosen: Sequence[Trial]) -> dict[int, Trial]:
@@ -282,23 +280,23 @@ class Store(OrderRecord, FileRecord):
         return self._database.read(lambda c: attempts.select_latest(c, study_id, most))
 
     def device_seconds(self, study: str) -> list[tuple[datetime, float]]:
-        """Return (end, device-seconds) of each attempt that recorded them, by their ends."""
+        """Return (end, device-seconds) of each attempt that recorded them, oldest first."""
         study_id = self._study(study).id
         return self._database.read(lambda c: attempts.select_device_seconds(c, study_id))
 
     def record_node(self, study: str, found: NodeChecked) -> None:
-        """Record what the check of a node of a cluster found."""
+        """Record the result of the check of a node of a cluster."""
         self._write(study, lambda c, key: nodes.record(c, key, found))
 
     def nodes(self, study: str) -> list[nodes.StudyNode]:
-        """Return the nodes of clusters that were checked for a study, the first one first."""
+        """Return the nodes of clusters that were checked for a study, by the time of the check."""
         study_id = self._study(study).id
         return self._database.read(lambda c: nodes.select(c, study_id))
 
     def find_architectures(self, prefix: str) -> list[tuple[str, int]]:
-        """Return a trial of each architecture whose id begins with `prefix`, as (study, number).
+        """Return the trials of the architectures whose id begins with `prefix`: (study, number).
 
-        One for each architecture and study, newest study first.
+        There is one for each architecture and study; the newest study comes first.
         """
         return self._database.read(lambda connection: trials.select_prefix(connection, prefix))
 
@@ -309,8 +307,9 @@ class Store(OrderRecord, FileRecord):
     def complete_trials(self, study: str, arch_id: str) -> list[tuple[StudySpec, Trial]]:
         """Return the COMPLETE trials of an architecture, each with the spec of its study.
 
-        All studies that the same versions of nas, and of the packages that add the block kinds,
-        measure like `study` are searched, `study` included; the oldest study first, then by number.
+        They come from `study` and from all studies that the same versions of nas, and of the
+        packages of their block kinds, measure in the same way; the oldest study comes first, then
+        the lowest number.
         """
         mine, own = self.versions(study), self.spec(study)
         found = self._database.read(lambda connection: trials.select_complete(connection, arch_id))
@@ -322,9 +321,10 @@ class Store(OrderRecord, FileRecord):
         return complete
 
     def earlier_studies(self, spec: StudySpec, versions: Mapping[str, str]) -> dict[str, list[str]]:
-        """Return what differs in the packages that train `spec`, by name of study, oldest first.
+        """Return the differences in package versions to each study, by name, oldest first.
 
-        `versions` are those that train it; a list is empty if a study was trained with the same.
+        `versions` are those with which `spec` is trained. A list is empty if a study was trained
+        with the same versions of the packages that affect the training.
         """
         found = self._database.read(studies.all_versions)
         return {
@@ -350,8 +350,8 @@ class Store(OrderRecord, FileRecord):
         return trial_notes(self.reports(study), (NOTE_REPORT,))
 
     def _parse(self, name: str, select: Callable[[sa.Connection, sa.Row[Any], Reader], T]) -> T:
-        """Return what `select` makes of the row of a study, with the reader of architectures."""
-        self.spec(name)  # cached now, because the reader may not open a second transaction
+        """Return the result of `select` for the row of a study and its reader of architectures."""
+        self.spec(name)  # cached now, because the reader cannot open a second transaction
 
         def selected(connection: sa.Connection) -> T:
             row = studies.find(connection, name, self._address)
@@ -360,7 +360,7 @@ class Store(OrderRecord, FileRecord):
         return self._database.read(selected)
 
     def _reader(self, name: str) -> Reader:
-        """Return a function that makes the architectures of a study from text and id, cached."""
+        """Return a cached function that makes an architecture of a study from its text and id."""
         spaces, parsed = self._specs[name].spaces, self._parsed.setdefault(name, {})
 
         def read(text: str, arch_id: str) -> Architecture:

@@ -22,9 +22,10 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
 class StudyState(StrEnum):
-    """The state of a study after its last driver released it; RUNNING while a driver holds it.
+    """The state of a study.
 
-    A QUEUED one was submitted, and has not had a driver since.
+    RUNNING means that a driver holds it, or was killed. A QUEUED study was submitted and has no
+    driver yet. The other states are those in which its last driver released it.
     """
 
     QUEUED = "QUEUED"
@@ -40,7 +41,7 @@ def create(
     """Add a new study with the identity `uid`, and return its key.
 
     Raises:
-        IntegrityError: its name is taken.
+        IntegrityError: the name is taken.
     """
     values = {
         "name": spec.name,
@@ -56,7 +57,7 @@ def create(
 
 
 def is_name(name: str) -> bool:
-    """Tell whether this is a valid name of a study."""
+    """Tell whether `name` is a valid name of a study."""
     return _NAME.fullmatch(name) is not None
 
 
@@ -64,7 +65,7 @@ def check_name(name: str) -> None:
     """Check the name of a new study.
 
     Raises:
-        NasError: it has invalid characters, or too many.
+        NasError: the name has invalid characters, or is too long.
     """
     if not is_name(name):
         raise NasError(
@@ -131,16 +132,17 @@ def set_exhausted(connection: sa.Connection, study_id: int) -> None:
 def set_folder(
     connection: sa.Connection, study_id: int, folder: str, places: list[str], storage: str | None
 ) -> None:
-    """Record the location of a study's files: a folder of that name in results folders.
+    """Record the locations of a study's files: the name of its folder in the results folders.
 
-    Its weights are in a folder of that name in the `storage`, if there is one.
+    `places` are the results folders. The weights are in a folder of the same name in the `storage`,
+    if there is one.
     """
     values = {"folder": folder, "places": json.dumps(places), "storage": storage}
     connection.execute(sa.update(STUDY).where(STUDY.c.id == study_id).values(**values))
 
 
 def set_storage(connection: sa.Connection, study_id: int, storage: str) -> None:
-    """Record where the storage of a study is now."""
+    """Record the new location of the storage of a study."""
     connection.execute(sa.update(STUDY).where(STUDY.c.id == study_id).values(storage=storage))
 
 
@@ -150,13 +152,13 @@ def set_keep(connection: sa.Connection, study_id: int, keep: Keep) -> None:
 
 
 def holder(lease: sa.Row[Any] | None, moment: datetime) -> str | None:
-    """Return the process that runs a study with this lease, as host:pid; None without one."""
+    """Return the process that holds a lease, as host:pid; None if no process holds it."""
     live = lease is not None and is_live(lease, moment)
     return f"{lease.host}:{lease.pid}" if lease is not None and live else None
 
 
 def select_activity(connection: sa.Connection, row: sa.Row[Any]) -> tuple[StudyState, str | None]:
-    """Return the state and the holder of the study in a row."""
+    """Return the state of the study in `row`, and the process that runs it."""
     found = sa.select(LEASE).where(LEASE.c.study_id == row.id)
     lease = connection.execute(found).one_or_none()
     return StudyState(row.state), holder(lease, now(connection))
@@ -178,7 +180,7 @@ def all_versions(connection: sa.Connection) -> dict[str, dict[str, str]]:
 def package_differences(
     spec: StudySpec, mine: Mapping[str, str], theirs: Mapping[str, str]
 ) -> list[str]:
-    """Return the versions that differ, as `package: mine, not theirs`, and affect a training.
+    """Return the differing versions that affect a training, as `package: mine, not theirs`.
 
     They are those of nas, and of the packages that add the block kinds of `spec`.
     """

@@ -1,4 +1,4 @@
-"""Summaries of studies: what a list shows of each, by queries and without its trials."""
+"""Summaries of studies for lists, computed by queries without reading the trials."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,21 +20,22 @@ from nas.store.trials import select_reports
 from nas.study import StudySpec, TrialState, search_time_left
 
 _COLUMN = MEASUREMENT.c[CLASSIFICATION[0]]
-_MOST_NAMED = 500
+_MOST_NAMED = 500  # values in one statement
 
 
 @dataclass(frozen=True)
 class StudySummary:
     """The summary of a study.
 
-    `counts` has every trial state, references and further seeds included. `best` is the best value
-    of the reported `metric` among the complete candidates; where some were confirmed under further
-    seeds, the best of their means. `holder` is the process that runs the study now,
-    as host:pid; a study that is RUNNING without one was killed and can be resumed.
+    `counts` is the number of trials in each state, references and further seeds included. `best` is
+    the best value of the reported `metric` among the complete candidates; if some were confirmed
+    with further seeds, the best of their means. `holder` is the process that runs the study now, as
+    host:pid; a RUNNING study without one was killed and can be resumed.
 
-    `seeds_of_best` are the values of the best under all its seeds. `candidates` have ended, from
-    the creation of the first trial, `began`, to the last end, `latest`; attempts that ended used
-    `device_seconds`. `failures` counts the failed trials by reason.
+    `seeds_of_best` are the values of the best candidate for all its seeds. `candidates` is the
+    number of those that have ended, `began` the creation of the first trial, `latest` the last end
+    of a trial. Finished attempts used `device_seconds`. `failures` counts the failed trials by
+    reason.
     """
 
     name: str
@@ -64,38 +65,35 @@ class StudySummary:
 
     @property
     def budget(self) -> str:
-        """The ceilings in words, joined by commas."""
+        """The ceilings as text, joined by commas."""
         return ", ".join(map(str, self.spec.budget))
 
     @property
     def num_trials(self) -> int:
-        """The number of candidates that were asked for."""
+        """The number of candidates that the study was created for."""
         return self.spec.num_trials
 
     @property
     def fixed(self) -> bool:
-        """Whether the study searches nothing."""
+        """Whether the study trains fixed networks, without a search."""
         return bool(self.spec.networks)
 
     @property
     def time_left(self) -> float | None:
-        """About how many seconds the search still takes; None if it does not run.
-
-        As `search_time_left`.
-        """
+        """The remaining seconds of the search as estimated by `search_time_left`; None if idle."""
         if self.holder is None or self.began is None or self.latest is None:
             return None
         took = (self.latest - self.began).total_seconds()
         return search_time_left(self.spec, self.candidates, took)
 
 
-Listed: TypeAlias = dict[int, tuple[tuple[str, int], StudySummary]]  # by id; (uid, seq), summary
+Listed: TypeAlias = dict[int, tuple[tuple[str, int], StudySummary]]  # id: (uid, seq), summary
 
 
 def summaries(connection: sa.Connection, known: Listed) -> tuple[list[StudySummary], Listed]:
-    """Return all studies, oldest first, and these by id with their sequence numbers.
+    """Return the summaries of all studies, oldest first, and by id for the next call.
 
-    Those `known` are read again only if they were changed; their holders always are.
+    Studies in `known` are read again only if they have changed; their holders are always read.
     """
     order = (STUDY.c.created_at, STUDY.c.id)
     columns = (STUDY.c.id, STUDY.c.uid, STUDY.c.seq)
@@ -114,14 +112,14 @@ def summaries(connection: sa.Connection, known: Listed) -> tuple[list[StudySumma
 
 
 def _summaries(connection: sa.Connection, keys: Sequence[int]) -> dict[int, StudySummary]:
-    """Return some studies by id, without their holders."""
-    some = len(keys) <= _MOST_NAMED  # a statement has a limited number of values
+    """Return the summaries of some studies by id, without their holders."""
+    some = len(keys) <= _MOST_NAMED  # otherwise select all: a statement has limited values
     own = TRIAL.c.study_id.in_(keys) if some else sa.true()
     ended = _ended(connection, own)
     spent = {key: seconds for key, seconds in connection.execute(_device_seconds(own))}
     seeds = _confirmed(connection, own)
     best_errors = connection.execute(_best_errors(own))
-    errors = {row[0]: row[2] for row in best_errors}  # the confirmed last
+    errors = {row[0]: row[2] for row in best_errors}  # confirmed rows come last and win
     result = {}
     for row in connection.execute(
         sa.select(STUDY).where(STUDY.c.id.in_(keys) if some else sa.true())
@@ -149,7 +147,7 @@ def _summaries(connection: sa.Connection, keys: Sequence[int]) -> dict[int, Stud
 
 @dataclass
 class _Ended:
-    """The trials of one study in numbers."""
+    """Counts and times of the trials of one study."""
 
     counts: dict[TrialState, int] = field(default_factory=lambda: dict.fromkeys(TrialState, 0))
     failures: dict[str, int] = field(default_factory=dict)
@@ -163,7 +161,7 @@ class _Ended:
         return dict(vars(self))
 
     def add(self, row: sa.Row[Any]) -> None:
-        """Add the trials of one state, of one kind."""
+        """Add a row of the query: the trials with one state, failure reason and kind."""
         state = TrialState(row.state)
         self.counts[state] += row.number
         self.candidates += row.number if row.candidate and state.finished else 0
@@ -175,12 +173,12 @@ class _Ended:
 
 
 def _ended(connection: sa.Connection, own: sa.ColumnElement[bool]) -> dict[int, _Ended]:
-    """Return the trials in numbers, by study."""
-    alone = sa.and_(TRIAL.c.reference.is_(None), TRIAL.c.replicate_of.is_(None))
+    """Return the counts and times of trials, by study."""
+    candidate = sa.and_(TRIAL.c.reference.is_(None), TRIAL.c.replicate_of.is_(None))
     kinds = (
-        TRIAL.c.study_id, TRIAL.c.state, TRIAL.c.fail_reason, sa.case((alone, 1), else_=0)
+        TRIAL.c.study_id, TRIAL.c.state, TRIAL.c.fail_reason, sa.case((candidate, 1), else_=0)
     )  # fmt: skip
-    asked = sa.select(
+    query = sa.select(
         *kinds[:3],
         kinds[3].label("candidate"),
         sa.func.count().label("number"),
@@ -188,7 +186,7 @@ def _ended(connection: sa.Connection, own: sa.ColumnElement[bool]) -> dict[int, 
         sa.func.max(TRIAL.c.finished_at).label("latest"),
     )
     found: dict[int, _Ended] = {}
-    for row in connection.execute(asked.where(own).group_by(*kinds)):
+    for row in connection.execute(query.where(own).group_by(*kinds)):
         found.setdefault(row.study_id, _Ended()).add(row)
     return found
 
@@ -203,7 +201,7 @@ def _device_seconds(own: sa.ColumnElement[bool]) -> sa.Select[Any]:
 def _confirmed(
     connection: sa.Connection, own: sa.ColumnElement[bool]
 ) -> dict[int, dict[int, list[float]]]:
-    """Return the values of each confirmed candidate under its seeds, by study and number."""
+    """Return the values of each confirmed candidate for its seeds, by study and number."""
     further = sa.select(TRIAL.c.study_id, TRIAL.c.replicate_of).where(
         own, TRIAL.c.replicate_of.is_not(None), TRIAL.c.state == TrialState.COMPLETE.value
     )
@@ -221,7 +219,7 @@ def _confirmed(
 
 
 def _reported(spec: StudySpec) -> Metric | None:
-    """Return the reported metric of a study; None where its package is not installed."""
+    """Return the reported metric of a study; None if its package is not installed."""
     try:
         return spec.reported
     except NasError:
@@ -229,9 +227,9 @@ def _reported(spec: StudySpec) -> Metric | None:
 
 
 def _best_seeds(connection: sa.Connection, study_id: int, spec: StudySpec) -> list[float]:
-    """Return the values of the best candidate under its seeds, of any metric; empty for none.
+    """Return the values of the best candidate for its seeds, for any metric; empty if none.
 
-    Candidates over the budget as measured are left out while others are within it.
+    Candidates whose measured latency is over the budget are left out if others are within it.
     """
     last, final = _last_epochs(TRIAL.c.study_id == study_id)
     columns = (last.c.candidate, _COLUMN, MEASUREMENT.c.metrics)
@@ -247,10 +245,10 @@ def _best_seeds(connection: sa.Connection, study_id: int, spec: StudySpec) -> li
 
 
 def _last_epochs(own: sa.ColumnElement[bool]) -> tuple[sa.Subquery, sa.ColumnElement[bool]]:
-    """Return the last epoch of each complete training of a candidate, and how to join it.
+    """Return a subquery of the last epochs of complete trainings, and its join to measurements.
 
-    Of the trials for which `own` holds. `candidate` is the number of the network, which its further
-    seeds share. References and their further seeds are left out.
+    It has the candidates and their further seeds for which `own` holds, without references and
+    their further seeds. `candidate` is the number of the network, which its further seeds share.
     """
     network = TRIAL.alias("network")  # the trial itself, or the one with its first seed
     number = sa.func.coalesce(TRIAL.c.replicate_of, TRIAL.c.number)
@@ -273,9 +271,9 @@ def _last_epochs(own: sa.ColumnElement[bool]) -> tuple[sa.Subquery, sa.ColumnEle
 
 
 def _best_errors(own: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    """Select (study, confirmed, lowest error): the mean of each complete candidate's seeds counts.
+    """Select (study, confirmed, lowest error), by the mean over the seeds of each candidate.
 
-    `confirmed` is 1 where a candidate has two trainings or more.
+    `confirmed` is 1 for the candidates with two trainings or more.
     """
     last, final = _last_epochs(own)
     study_id, candidate = last.c.study_id, last.c.candidate
@@ -293,16 +291,16 @@ def _best_errors(own: sa.ColumnElement[bool]) -> sa.Select[Any]:
     return sa.select(study, confirmed, lowest).group_by(study, confirmed).order_by(confirmed)
 
 
-Finished: TypeAlias = tuple[datetime, dict[str, float]]  # its end, and values by metric
+Finished: TypeAlias = tuple[datetime, dict[str, float]]  # end of a trial, and values by metric
 
 
 def select_finished(
     connection: sa.Connection, known: Mapping[str, datetime | None]
 ) -> dict[str, list[Finished]]:
-    """Return the complete candidates of some studies by the order of their ends, by study.
+    """Return the complete candidates of some studies in the order of their ends, by study.
 
-    Those that ended after the time in `known`; None for all. Values are of the first seed: the
-    costs, and the metrics at the last epoch.
+    They are those that ended after the time in `known`, or all for None. The values are the costs,
+    and the metrics of the first seed at the last epoch.
     """
     rows = connection.execute(sa.select(STUDY.c.name, STUDY.c.id))
     names = {key: name for name, key in rows if name in known}
@@ -310,14 +308,14 @@ def select_finished(
     whole: sa.ColumnElement[bool] = (
         TRIAL.c.study_id.in_(fresh) if len(fresh) <= _MOST_NAMED else sa.true()
     )
-    asked = [whole] if fresh else []
-    asked += [
+    conditions = [whole] if fresh else []
+    conditions += [
         sa.and_(TRIAL.c.study_id == key, TRIAL.c.finished_at > known[name])
         for key, name in names.items()
         if known[name] is not None
     ]
     found: dict[str, list[Finished]] = {name: [] for name in names.values()}
-    for own in asked:
+    for own in conditions:
         for row in connection.execute(_finished(own)):
             if row.study_id in names and row.finished_at is not None:
                 found[names[row.study_id]].append((row.finished_at, _values(row)))

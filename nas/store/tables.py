@@ -1,15 +1,15 @@
 """The tables in SQLAlchemy; `migrations` creates them, and a test compares the two.
 
-    study ─┬─ lease          the process that runs it: one row, the epoch grows with each holder
-           ├─ order          whether it shall run or pause, and the settings of its run
+    study ─┬─ lease          the process that runs it: one row, whose epoch grows with each holder
+           ├─ order          a request to run or pause it, and the settings of its run
            ├─ borrowed       trainings of earlier studies that its sampler sees from the start
            ├─ node           a node of a cluster: its versions and data, and why it gets no trial
-           └─ trial ─┬─ attempt      each start of a trial, its worker and device, its end and why
+           └─ trial ─┬─ attempt      each start of a trial: its worker, device, end and reason
                      ├─ measurement  one row for each attempt and epoch
                      └─ report       final results on the test split, once for each kind
 
-Text and integers are used where the types of databases differ (states, JSON), so that SQLite and
-PostgreSQL store the same.
+States and JSON are stored as text, and booleans as integers, so that SQLite and PostgreSQL store
+the same values.
 """
 
 import math
@@ -30,7 +30,7 @@ _Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # only INTEGER auto
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """A point in time: timezone-aware UTC in Python, although SQLite stores no zone."""
+    """A point in time: timezone-aware UTC in Python, although SQLite stores no time zone."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
@@ -38,7 +38,7 @@ class UtcTime(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         """Return `value` in UTC; raises a ValueError for a naive time."""
         if value is not None and value.tzinfo is None:
-            raise ValueError(f"the time {value} has no zone")
+            raise ValueError(f"the time {value} has no time zone")
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
@@ -49,7 +49,7 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 class Real(TypeDecorator[float]):
-    """A float that may be NaN, stored as NULL: SQLite has no NaN."""
+    """A float that may be NaN, which is stored as NULL because SQLite has no NaN."""
 
     impl = sa.Double()
     cache_ok = True
@@ -64,7 +64,7 @@ class Real(TypeDecorator[float]):
 
 
 class FreeText(TypeDecorator[str]):
-    """Text of any origin, such as a traceback: characters that a database refuses are escaped."""
+    """Any text, such as a traceback; characters that a database refuses are escaped."""
 
     impl = sa.Text()
     cache_ok = True
@@ -108,7 +108,7 @@ STUDY = sa.Table(
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("seq", sa.BigInteger, nullable=False),  # grows with every write to the study
     sa.Column("uid", sa.Text, nullable=False, server_default="", index=True, unique=True),
-    sa.Column("folder", FreeText),  # of its files in the results folders; NULL before its first run
+    sa.Column("folder", FreeText),  # name of its folder in `places`; NULL before its first run
     sa.Column("places", FreeText, nullable=False, server_default="[]"),  # results folders, as JSON
     sa.Column("storage", FreeText),  # place of the weights; NULL: the results folders
     sa.Column("exhausted", sa.BigInteger, nullable=False, server_default="0"),
@@ -137,8 +137,8 @@ ORDER = sa.Table(
     METADATA,
     _parent("study", primary_key=True, autoincrement=False),
     sa.Column("wish", sa.Text, nullable=False),
-    sa.Column("settings", FreeText),  # of its run, as JSON; NULL if nobody asked for a driver
-    sa.Column("reached", sa.BigInteger, nullable=False, server_default="0"),  # at the last start
+    sa.Column("settings", FreeText),  # of its run, as JSON; NULL if no driver was requested
+    sa.Column("reached", sa.BigInteger, nullable=False, server_default="0"),  # epochs so far
     sa.Column("failures", sa.BigInteger, nullable=False, server_default="0"),  # in a row
     sa.Column("note", FreeText),  # how the last driver ended
     _one_of("wish", ("RUN", "PAUSE")),
@@ -151,7 +151,7 @@ BORROWED = sa.Table(
     sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("origin", FreeText, nullable=False),  # study/number as it was at the creation
     sa.Column("architecture", sa.Text, nullable=False),
-    sa.Column("content", sa.Text, nullable=False),  # JSON: what a sampler sees of it
+    sa.Column("content", sa.Text, nullable=False),  # the fields that a sampler reads, as JSON
 )
 
 NODE = sa.Table(
@@ -181,7 +181,7 @@ TRIAL = sa.Table(
     sa.Column("counted_acts", sa.BigInteger),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("attempt", sa.BigInteger, nullable=False),
-    sa.Column("lost", sa.BigInteger, nullable=False),  # own losses
+    sa.Column("lost", sa.BigInteger, nullable=False),  # lost workers
     sa.Column("seed", sa.BigInteger, nullable=False),
     sa.Column("reference", FreeText),
     sa.Column("worker", FreeText),
@@ -193,11 +193,11 @@ TRIAL = sa.Table(
     sa.Column("weights_path", FreeText),
     sa.Column("weights_sha256", sa.Text),
     sa.Column("proxies", sa.Text),  # {name: score} as JSON
-    sa.Column("origin", FreeText),  # study/number whose result this is
+    sa.Column("origin", FreeText),  # study/number of the trial whose result is reused
     sa.Column("replicate_of", sa.BigInteger),
     sa.Column("replicate", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("latency", sa.BigInteger, nullable=False, server_default="0"),  # ns, by the table
-    sa.Column("weights_removed_at", UtcTime),  # after the study, which did not keep them
+    sa.Column("weights_removed_at", UtcTime),  # NULL if the weights are kept
     sa.UniqueConstraint("study_id", "number"),
     _one_of("state", (state.value for state in TrialState)),
 )
@@ -228,7 +228,7 @@ MEASUREMENT = sa.Table(
     *(sa.Column(name, Real) for name in CLASSIFICATION),
     sa.Column("train_loss", Real),
     sa.Column("seconds", sa.Double, nullable=False),
-    sa.Column("metrics", sa.Text),  # {name: value} as JSON, where they are not those two columns
+    sa.Column("metrics", sa.Text),  # {name: value} as JSON, if the two columns are not sufficient
 )
 
 REPORT = sa.Table(

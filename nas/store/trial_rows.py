@@ -1,4 +1,4 @@
-"""Rows of the table of trials: what a `Trial` has in each column."""
+"""Rows of the table of trials: conversions between a `Trial` and its columns."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from nas.study import Measurement, Trial, TrialState
 
 FIELDS = [column for column in TRIAL.c if column.name not in ("id", "study_id")]
 
-# One trial, and one in a state at an attempt.
+# Conditions for one trial, and for one trial in a given state and attempt.
 OWN = (TRIAL.c.study_id == sa.bindparam("study"), TRIAL.c.number == sa.bindparam("number_"))
 AT = (*OWN, TRIAL.c.state == sa.bindparam("from_"), TRIAL.c.attempt == sa.bindparam("attempt_"))
 
@@ -86,7 +86,7 @@ def values_of(trial: Trial) -> dict[str, Any]:
 
 
 def scores_text(proxies: Mapping[str, float] | None) -> str | None:
-    """Return training-free scores as they are stored."""
+    """Return training-free scores as JSON, as they are stored."""
     return None if proxies is None else json.dumps(dict(proxies), sort_keys=True)
 
 

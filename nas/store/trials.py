@@ -1,11 +1,10 @@
 """Trials in the database: every change is a compare-and-swap on (state, attempt).
 
-A change that was already made is skipped, so that a write whose answer was lost can be repeated;
-one that contradicts the record raises a StoreError without any change. The record is read only if a
-change did not apply: these writes are made for each epoch, between two trainings. The
-times of trials and attempts are those of the driver's clock, which never goes back
-(nas.steady_clock). All functions need a transaction in which the study is locked against other
-writers (nas.store.lease).
+A change that was already made is skipped, so that a write can be repeated if its confirmation was
+lost; a change that contradicts the record raises a StoreError and has no effect. To save time, the
+record is read only if a change did not apply. The times of trials and attempts are those of the
+driver's clock, which never goes back (nas.steady_clock). All functions need a transaction in which
+the study is locked against other writers (nas.store.lease).
 """
 
 import json
@@ -36,7 +35,7 @@ from nas.study import (
     TrialState,
 )
 
-# Made once: they are in nearly every write, and making one takes as long as executing it.
+# Built once: most writes use them, and building one takes as long as executing it.
 _FOUND = sa.select(TRIAL).where(*OWN)
 _KNOWN = sa.select(*trial_rows.FIELDS).where(*OWN)
 _SWAPPED = sa.update(TRIAL).where(*AT).returning(TRIAL.c.id)
@@ -84,8 +83,8 @@ def select_trials(
 ) -> list[Trial]:
     """Return the trials of a study by number, with the measurements of their current attempt.
 
-    `architecture` makes one from its text and its id. Without `curves`, the trials have only their
-    last measurement.
+    `architecture` makes an architecture from its text and its id. Without `curves`, the trials have
+    only their last measurement.
     """
     own = TRIAL.c.study_id == study_id
     return list(select_where(connection, own, architecture, curves).values())
@@ -97,7 +96,7 @@ def select_where(
     architecture: Callable[[str, str], Architecture],
     curves: bool = False,
 ) -> dict[int, Trial]:
-    """Return the trials for which `which` holds by their keys, in the order of their numbers."""
+    """Return the trials for which `which` holds, by key, in the order of their numbers."""
     measured = _measurements(connection, which, curves)
     rows = connection.execute(
         sa.select(TRIAL.c.id, *trial_rows.FIELDS).where(which).order_by(TRIAL.c.number)
@@ -116,8 +115,8 @@ def select_complete(
 ) -> list[tuple[sa.Row[Any], Callable[[Architecture], Trial]]]:
     """Return the COMPLETE trials of an architecture, oldest study first, then by number.
 
-    Each is a row with `name` and `versions` of its study and the trial's `architecture` as text,
-    and a function that makes the trial from the parsed architecture.
+    Each is a row with the `name` and `versions` of the study and the `architecture` as text, and a
+    function that makes the trial from the parsed architecture.
     """
     which = sa.and_(TRIAL.c.arch_id == arch_id, TRIAL.c.state == TrialState.COMPLETE.value)
     measured = _measurements(connection, which)
@@ -160,9 +159,9 @@ def select_attempts(connection: sa.Connection, study_id: int, number: int) -> li
 
 
 def select_prefix(connection: sa.Connection, prefix: str) -> list[tuple[str, int]]:
-    """Return (study, lowest number) of each architecture whose id begins with `prefix`.
+    """Return (study, lowest number) of the architectures whose id begins with `prefix`.
 
-    One for each architecture and study, newest study first.
+    There is one for each architecture and study; the newest study comes first.
     """
     rows = connection.execute(
         sa.select(STUDY.c.name, sa.func.min(TRIAL.c.number))
@@ -213,7 +212,7 @@ def insert(connection: sa.Connection, study_id: int, trial: Trial) -> None:
             "Another driver has changed the study: stop this one before you continue.",
         )
     if trial.attempt > 0:
-        created = trial.created_at if trial.state.finished else None  # by the clock of a driver
+        created = trial.created_at if trial.state.finished else None
         started = created or CLOCK.now()
         attempts.begin(connection, trial_id, trial.attempt, started, trial.worker)
     if trial.state.finished:
@@ -227,7 +226,7 @@ def insert(connection: sa.Connection, study_id: int, trial: Trial) -> None:
 
 
 def start(connection: sa.Connection, study_id: int, number: int, attempt: int) -> None:
-    """Set a WAITING trial to RUNNING under a higher attempt."""
+    """Set a WAITING trial to RUNNING in a higher attempt."""
     waiting = {"study": study_id, "number_": number, "from_": TrialState.WAITING.value}
     values = {"state": TrialState.RUNNING.value, "attempt": attempt}
     started = connection.execute(_STARTED, {**waiting, "before": attempt, **values}).scalar()
@@ -242,7 +241,7 @@ def start(connection: sa.Connection, study_id: int, number: int, attempt: int) -
 def requeue(
     connection: sa.Connection, study_id: int, number: int, attempt: int, end: AttemptEnd
 ) -> None:
-    """Set a RUNNING trial to WAITING, with the losses of `end`; its attempt ended so."""
+    """Set a RUNNING trial to WAITING, and record the `end` of its attempt."""
     running = key_at(study_id, number, attempt, _RUNNING)
     values = {"state": TrialState.WAITING.value, "lost": end.lost}
     waiting = connection.execute(_SWAPPED, {**running, **values}).scalar()
@@ -258,10 +257,10 @@ def requeue(
 
 
 def reopen(connection: sa.Connection, study_id: int, number: int, attempt: int) -> None:
-    """Set a FAILED trial to WAITING, without its losses; its attempts stay recorded."""
+    """Set a FAILED trial to WAITING, without lost workers; its attempts are kept."""
     failed = key_at(study_id, number, attempt, TrialState.FAILED)
-    kept = ("fail_reason", "fail_detail", "finished_at", "seconds")
-    values = {"state": TrialState.WAITING.value, "lost": 0, **dict.fromkeys(kept)}
+    cleared = ("fail_reason", "fail_detail", "finished_at", "seconds")
+    values = {"state": TrialState.WAITING.value, "lost": 0, **dict.fromkeys(cleared)}
     if connection.execute(_SWAPPED, {**failed, **values}).scalar() is not None:
         return
     row = _find(connection, study_id, number)
@@ -280,7 +279,7 @@ def add_measurement(
     same = [MEASUREMENT.c[name] == value for name, value in key.items()]
     known = connection.execute(sa.select(*measurements.COLUMNS).where(*same)).one_or_none()
     values = measurements.row(measurement)
-    if known is None or repr(known._asdict()) != repr(values):  # NaN is not NaN
+    if known is None or repr(known._asdict()) != repr(values):  # by repr, because NaN != NaN
         raise _stale(row, attempt, f"record epoch {measurement.epoch}")
 
 
@@ -302,8 +301,8 @@ def add_proxies(
 ) -> None:
     """Record the training-free scores of a trial in any state.
 
-    They depend only on its architecture and seed: a later attempt writes the same scores, and a
-    finished trial may still get them.
+    The scores depend only on its architecture and seed, so that a later attempt writes the same
+    ones, and a finished trial may get them, too.
     """
     own = {"study": study_id, "number_": number, "attempt_": attempt}
     if connection.execute(_SCORED, {**own, "proxies": trial_rows.scores_text(values)}).rowcount < 1:
@@ -384,9 +383,9 @@ def _at(row: sa.Row[Any]) -> tuple[TrialState, int]:
     return TrialState(row.state), row.attempt
 
 
-def _stale(row: sa.Row[Any], attempt: int, deed: str) -> StaleWriteError:
+def _stale(row: sa.Row[Any], attempt: int, action: str) -> StaleWriteError:
     return StaleWriteError(
         f"trial {row.number} is {row.state} at attempt {row.attempt}: "
-        f"attempt {attempt} cannot {deed}.",
+        f"attempt {attempt} cannot {action}.",
         "Another driver has changed the study: stop this one before you continue.",
     )

@@ -1,7 +1,7 @@
-"""Weights that a study does not keep: the record names them before their files are deleted.
+"""Removal of the weights that a study does not keep.
 
-So an interruption in between leaves files that no record needs, never a record without its file;
-the next end of the study deletes them.
+They are recorded as removed before the files are deleted. An interruption in between leaves files
+without a record, never a record without its file; they are deleted when the study ends next time.
 """
 
 import re
@@ -22,7 +22,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Removed:
-    """The result of a removal: so many weights of trials were removed, and `freed` bytes.
+    """The result of a removal: the weights of `trials` trials were deleted, `freed` bytes.
 
     `left` are folders in which a file could not be deleted.
     """
@@ -33,10 +33,10 @@ class Removed:
 
 
 def mark_removed(connection: sa.Connection, study_id: int, keep: Collection[int]) -> int:
-    """Record that the weights of a study are removed; return of how many trials.
+    """Record that the weights of a study are removed; return the number of trials.
 
-    Those of the trials numbered `keep` stay, those that other studies reuse, and those that the
-    recipe of a study names, as teachers or first weights.
+    The weights of the trials numbered `keep` are kept, as are those that other studies reuse, and
+    those that the recipe of a study names as teachers or initial weights.
     """
     named = {sha for spec in connection.execute(sa.select(STUDY.c.spec)).scalars()
              for sha in _SHA256.findall(spec)}  # fmt: skip
@@ -75,8 +75,8 @@ def kept_names(connection: sa.Connection, study_id: int) -> set[str]:
 def delete_files(folders: Iterable[Storage], uid: str, kept: Collection[str]) -> Removed:
     """Delete the weights of the study `uid` in its folders, except the files named in `kept`.
 
-    Those of attempts that were lost while they saved them go, too, and those whose names are from
-    an earlier version, without an identity.
+    Files of attempts that were lost while saving are deleted too, and files with the names of an
+    earlier version, which do not contain the identity of the study.
     """
     trials, freed, left = set[str](), 0, []
     for folder in folders:

@@ -82,7 +82,7 @@ def test_nothing_is_created_where_it_may_not_be(tmp_path: Path, options: dict[st
     assert "there is no file" in error.cause
     assert list(tmp_path.iterdir()) == []
     path.touch()
-    assert "holds no studies" in refuse(str(path), **options).cause
+    assert "has no studies" in refuse(str(path), **options).cause
     assert path.stat().st_size == 0 or not options.get("read_only")
 
 

@@ -354,7 +354,7 @@ def test_an_upgrade_needs_a_database(tmp_path: Path) -> None:
         upgrade(str(path))
     assert not path.exists()
     sqlite3.connect(path).execute("CREATE TABLE mine (x)").connection.close()
-    with pytest.raises(StoreError, match="holds no studies"):
+    with pytest.raises(StoreError, match="has no studies"):
         upgrade(str(path))
 
 
