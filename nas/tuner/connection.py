@@ -1,4 +1,4 @@
-"""Connection to Ray: a local one of our own, or a running cluster."""
+"""Connection to Ray: to a local Ray that this process starts, or to a running cluster."""
 
 import logging
 import os
@@ -42,10 +42,10 @@ _TOKEN_WORDS = ("InvalidAuthToken", "AuthenticationError", "Unauthenticated")
 
 @contextmanager
 def connected(address: str | None) -> Iterator[Path]:
-    """Yield a scratch directory, with Ray running: our own local one where `address` is None.
+    """Yield a scratch directory, with a connection to Ray: a local one if `address` is None.
 
-    A local Ray that `started_ahead` has begun to start is taken over. If this process is already
-    connected to a Ray, that one is used and left running.
+    A local Ray from `started_ahead` is used if there is one. If this process is already connected
+    to a Ray, that one is used and left running.
 
     Raises:
         NasError: the cluster at `address` cannot be reached.
@@ -99,7 +99,7 @@ def unprotected_note(address: str | None) -> str | None:
 
 @contextmanager
 def joined(address: str | None) -> Iterator[None]:
-    """Stay connected to the cluster at `address` in the block; does nothing without one.
+    """Stay connected to the cluster at `address` in the block; do nothing if it is None.
 
     Raises:
         NasError: the cluster cannot be reached.
@@ -115,7 +115,7 @@ def joined(address: str | None) -> Iterator[None]:
 def started_ahead(address: str | None) -> Iterator[None]:
     """Start a local Ray in the background, for the first `connected` in the block.
 
-    A cluster is joined at once, and left at the end.
+    With an `address`, the cluster is joined at once, and left at the end of the block.
 
     Raises:
         NasError: the cluster cannot be reached.
@@ -125,7 +125,7 @@ def started_ahead(address: str | None) -> Iterator[None]:
 
 
 def ray_resources(address: str | None) -> dict[str, float]:
-    """Connect as for a study, and return the resources of the Ray, such as CPU and GPU.
+    """Connect as for a study, and return Ray's resources by name, such as CPU and GPU.
 
     Raises:
         NasError: the cluster cannot be reached, or refuses the token.
@@ -140,16 +140,16 @@ def cluster_nodes(address: str) -> list[tuple[float, float]]:
     Raises:
         NasError: the cluster cannot be reached, or refuses the token.
     """
-    knock(address)  # also if this process is connected to a Ray already
+    knock(address)  # `connected` does not check the address if this process is already connected
     with connected(address):
         return node_resources()
 
 
 def knock(address: str) -> None:
-    """Check, within seconds, that something listens at the address of a cluster; "auto" is taken.
+    """Check within seconds that a process listens at the address of a cluster; accept "auto".
 
     Raises:
-        NasError: nothing does, or this is no address, or of a kind that is not supported.
+        NasError: no process listens there, or the address is invalid or of an unsupported kind.
     """
     if "://" in address:
         raise NasError(
@@ -172,18 +172,18 @@ def knock(address: str) -> None:
 
 
 def _check_token(address: str) -> None:
-    """Join the cluster in another process, which can be ended when it refuses our token.
+    """Join the cluster in a child process, which is killed as soon as the token is refused.
 
-    Ray would try it for 20 s, and then say that it failed to connect.
+    In this process Ray would retry for 20 s, and then report only that it failed to connect.
 
     Raises:
-        NasError: there is no token, or another one.
+        NasError: there is no token, or a wrong one.
     """
     process = subprocess.Popen(
         [sys.executable, "-c", _PROBE, address], stderr=subprocess.PIPE, text=True, errors="replace"
     )
-    over = Timer(_PROBE_SECONDS, process.kill)
-    over.start()
+    deadline = Timer(_PROBE_SECONDS, process.kill)
+    deadline.start()
     try:
         assert process.stderr is not None
         for line in process.stderr:
@@ -195,7 +195,7 @@ def _check_token(address: str) -> None:
                     "`ray get-auth-token` on it), or copy it to ~/.ray/auth_token.",
                 )
     finally:
-        over.cancel()
+        deadline.cancel()
         process.kill()
         process.wait()
 

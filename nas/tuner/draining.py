@@ -1,4 +1,4 @@
-"""Draining nodes: those that a cluster is about to take back, for instance spot instances."""
+"""Draining nodes: nodes that the cluster will remove soon, for instance spot instances."""
 
 from collections.abc import Callable
 from threading import Event, Thread
@@ -10,7 +10,7 @@ _PERIOD_SECONDS = 2.0
 
 
 class DrainWatch:
-    """Calls `notice` in a thread, with the id of each node that begins to drain, until `close`."""
+    """A thread that calls `notice` with the id of each node that begins to drain, until `close`."""
 
     def __init__(self, notice: Callable[[str], None]) -> None:
         """Watch the cluster that this process is connected to."""
@@ -27,7 +27,7 @@ class DrainWatch:
         while not self._over.wait(_PERIOD_SECONDS):
             try:
                 found = get_cluster_status(self._address)
-            except Exception:  # noqa: BLE001 - a cluster that does not answer is RayWatch's concern
+            except Exception:  # noqa: BLE001 - RayWatch handles a cluster that does not answer
                 continue
             nodes = (*found.active_nodes, *found.idle_nodes)
             draining = {n.node_id for n in nodes if n.node_id and n.node_status == "DRAINING"}

@@ -1,8 +1,8 @@
 """Fair shares: how many trials each study of a cluster may run at a time.
 
-Slots are given one by one to the study that has the least, by its weight and by the time that it
-had so far. Its share of the cluster is that of the resource of which it needs most (dominant
-resource fairness, Ghodsi et al., 2011). Every slot is given while a study can use it.
+Slots are granted one by one to the study with the least weighted time on the cluster so far. The
+share of a study is its share of the resource of which it needs most (dominant resource fairness,
+Ghodsi et al., 2011). All slots are granted as long as a study can use them.
 """
 
 from collections.abc import Mapping
@@ -10,17 +10,17 @@ from dataclasses import dataclass
 
 Resources = tuple[float, float]  # CPUs, GPUs
 
-# A slot of which none has a whole share changes hands when one is this much behind: a worker that
-# is given up has its images and its GPU to prepare again.
+# If studies take turns at a slot, it changes to another study when that one is this much behind. A
+# shorter time would waste more on new workers, which must load their images and prepare the GPU.
 QUANTUM_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a study wants: each trial needs `each`, `running` run, and it could run `wanted`.
+    """The demand of a study: each trial needs `each`, `running` trials run, `wanted` could run.
 
-    `served` are the seconds for which it had the whole cluster, or as many more of a part of it,
-    divided by its `weight`.
+    `served` is the time that the study has had, in seconds of the whole cluster divided by its
+    `weight`: a share of 1/2 for 10 s counts as 5 s.
     """
 
     each: Resources
@@ -28,22 +28,22 @@ class Claim:
     wanted: int
     weight: float = 1.0
     served: float = 0.0
-    first: bool = False  # it has not had a worker yet
+    first: bool = False  # whether it has not had a worker yet
 
     def share(self, room: Resources) -> float:
-        """Return the share of the cluster that one trial takes, for a study of weight 1."""
+        """Return the share of the cluster that one trial uses, divided by the weight."""
         parts = [need / have for need, have in zip(self.each, room, strict=True) if need and have]
         return max(parts, default=1.0) / self.weight
 
     def claimed(self, granted: int, room: Resources) -> float:
-        """Return the rank of its next slot, if it has been given so many; the lowest is served."""
+        """Return the rank of the next slot after `granted` ones; the lowest rank gets a slot."""
         slot = QUANTUM_SECONDS * self.share(room)
-        keeps = 0.5 if granted < self.running else 0.0
-        return self.served + slot * (granted - keeps - self.first)
+        kept = 0.5 if granted < self.running else 0.0  # prefer studies that already use the slot
+        return self.served + slot * (granted - kept - self.first)
 
 
 def fair_shares(claims: Mapping[str, Claim], room: Resources) -> dict[str, int]:
-    """Return how many trials each study may run in a cluster with so much `room`."""
+    """Return how many trials each study may run in a cluster with the resources `room`."""
     granted = dict.fromkeys(claims, 0)
     left, unmet = list(room), set(claims)
     while unmet:

@@ -14,22 +14,22 @@ import nas
 
 Fingerprint: TypeAlias = Mapping[str, str]  # version by name
 
-_COMPARED = ("nas", "torch", "CUDA", "Ray")  # Ray itself compares Python
+_COMPARED = ("nas", "torch", "CUDA", "Ray")  # Ray itself compares the versions of Python
 
 
 def node_fingerprint() -> dict[str, str]:
-    """Return the versions of this node; those of torch without loading it."""
+    """Return the versions of this node, without importing torch."""
     found = {"nas": nas.__version__, "Ray": ray.__version__, "Python": platform.python_version()}
     spec = find_spec("torch")
     if spec is not None and spec.origin is not None:
-        about = runpy.run_path(str(Path(spec.origin).with_name("version.py")))
-        found["torch"] = str(about["__version__"])
-        found["CUDA"] = str(about.get("cuda") or "none")
+        torch_version = runpy.run_path(str(Path(spec.origin).with_name("version.py")))
+        found["torch"] = str(torch_version["__version__"])
+        found["CUDA"] = str(torch_version.get("cuda") or "none")
     return found
 
 
 def differences(reference: Fingerprint, found: Fingerprint) -> list[str]:
-    """Return what of `found` is not as in `reference`, as `torch 2.9, not 2.10`."""
+    """Return the versions of `found` that differ from `reference`, as `torch 2.9, not 2.10`."""
     return [
         f"{name} {found.get(name, 'none')}, not {reference[name]}"
         for name in _COMPARED
@@ -38,7 +38,7 @@ def differences(reference: Fingerprint, found: Fingerprint) -> list[str]:
 
 
 def most_common(found: Sequence[Fingerprint]) -> Fingerprint:
-    """Return the versions that most nodes have, the first of equally many; empty without nodes."""
+    """Return the versions that most nodes have, in a tie the first ones; empty without nodes."""
     keys = [tuple(one.get(name, "none") for name in _COMPARED) for one in found]
     if not keys:
         return {}

@@ -1,7 +1,7 @@
-"""Growth: whether a node can still come to a cluster on which no node is large enough for a trial.
+"""Growth: whether a large enough node may still join a cluster on which no trial fits.
 
-Ray tells its autoscaler's launches, but no node types. So a demand that no type can meet shows by
-its lack of any launch.
+Ray reports the launches of its autoscaler, but not its node types. If no node type is large enough
+for a trial, no launch is reported.
 """
 
 import math
@@ -15,23 +15,23 @@ from nas.errors import StudyPausedError
 from nas.tuner.fair_shares import Resources
 from nas.tuner.room import Room
 
-GROWTH_SECONDS = 60.0  # in which an autoscaler, or the user, begins to start a node
-_UNTOLD_SECONDS = 600.0  # the same, if the cluster does not tell its launches
+GROWTH_SECONDS = 60.0  # patience until an autoscaler, or the user, begins to start a node
+_UNREPORTED_SECONDS = 600.0  # the same, if the cluster does not report its launches
 
 
 class Growth:
-    """How long a cluster has had no node that is large enough, and started none."""
+    """Measures for how long a cluster has had no large enough node, and has started none."""
 
     def __init__(self, room: Room) -> None:
-        """Begin to look at the cluster of `room`."""
+        """Observe the cluster of `room`."""
         self._room = room
         self._since: float | None = None
 
     def check(self) -> None:
-        """Look at the cluster; called every few seconds while a study waits.
+        """Check the cluster; called every few seconds while a study waits.
 
         Raises:
-            StudyPausedError: no node is large enough for a trial, and none can come.
+            StudyPausedError: no node is large enough for a trial, and none will join.
         """
         if self._room.fits() >= 1:
             self._since = None
@@ -39,13 +39,13 @@ class Growth:
         now, patience = time.monotonic(), self._patience()
         self._since = now if self._since is None or math.isinf(patience) else self._since
         if now - self._since >= patience:
-            raise _never(self._room.each, self._room.nodes, patience)
+            raise _no_large_node(self._room.each, self._room.nodes, patience)
 
     def _patience(self) -> float:
         address = ray.get_runtime_context().gcs_address
         try:
             status = get_cluster_status(address)
-        except Exception:  # noqa: BLE001 - a cluster that does not answer is RayWatch's concern
+        except Exception:  # noqa: BLE001 - RayWatch handles a cluster that does not answer
             return math.inf
         return patience_with(status, runs_trials=bool(self._room.nodes))
 
@@ -53,8 +53,8 @@ class Growth:
 def patience_with(status: ClusterStatus, runs_trials: bool) -> float:
     """Return the seconds after which a cluster in this state will start no node for a trial.
 
-    `runs_trials` tells whether there is a node for smaller trials. Without any, and without an
-    autoscaler, the cluster is about to be built: its user may add nodes at any time.
+    `runs_trials` says whether there is a node for smaller trials. If there is neither such a node
+    nor an autoscaler, the user may still be adding nodes, and the time is infinite.
     """
     if status.pending_launches or status.pending_nodes or status.failed_launches:
         return math.inf
@@ -62,11 +62,11 @@ def patience_with(status: ClusterStatus, runs_trials: bool) -> float:
         return GROWTH_SECONDS
     nodes = *status.active_nodes, *status.idle_nodes
     if any(node.ray_node_type_name != f"node_{node.node_id}" for node in nodes):
-        return _UNTOLD_SECONDS  # an autoscaler of the first version
+        return _UNREPORTED_SECONDS  # an autoscaler of the first version
     return GROWTH_SECONDS if runs_trials else math.inf
 
 
-def _never(each: Resources, nodes: list[Resources], waited: float) -> StudyPausedError:
+def _no_large_node(each: Resources, nodes: list[Resources], waited: float) -> StudyPausedError:
     cpus, gpus = max(nodes, key=lambda node: node[::-1], default=(0.0, 0.0))
     found = f"the largest has {cpus:g} CPUs and {gpus:g} GPUs" if nodes else "there is none"
     return StudyPausedError(

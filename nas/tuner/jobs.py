@@ -1,4 +1,4 @@
-"""Jobs of a Ray cluster, by its job server, which needs the packages of `ray[default]`."""
+"""Jobs on a Ray cluster through its job server, which needs the packages of `ray[default]`."""
 
 import time
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class RayJob:
     name: str
 
     def ended(self) -> int | None:
-        """Return the exit code of its command, 1 if that is unknown; None while it runs."""
+        """Return the exit code of the command, or 0 or 1 if it is unknown; None while it runs."""
         found = self.client.get_job_info(self.name)
         if not found.status.is_terminal():
             return None
@@ -23,11 +23,11 @@ class RayJob:
         return failed if found.driver_exit_code is None else int(found.driver_exit_code)
 
     def output(self) -> str:
-        """Return its output."""
+        """Return the output of the command."""
         return str(self.client.get_job_logs(self.name))
 
     def stop(self) -> None:
-        """Send SIGTERM to its command."""
+        """Send SIGTERM to the command."""
         self.client.stop_job(self.name)
 
 
@@ -45,15 +45,15 @@ class RayJobs:
 
             self._client = JobSubmissionClient(address)
         except Exception as error:
-            told = str(error).strip().splitlines() or [type(error).__name__]
-            if isinstance(error, ImportError) or "ray[default]" in told[0]:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            if isinstance(error, ImportError) or "ray[default]" in reason:
                 raise NasError(
                     "Ray's job server needs further packages, which are not installed.",
                     "Install them: pip install 'nas[jobs]'",
                 ) from error
-            refused = "Unauthorized" in told[0] or "Forbidden" in told[0]
+            refused = "Unauthorized" in reason or "Forbidden" in reason
             raise NasError(
-                f"no job server of Ray answers at {address}: {told[0].rstrip('.')}.",
+                f"no job server of Ray answers at {address}: {reason.rstrip('.')}.",
                 "Set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN to the token of the cluster."
                 if refused
                 else "Give the address of the cluster's dashboard, such as http://127.0.0.1:8265.",
@@ -61,7 +61,7 @@ class RayJobs:
 
     def start(self, name: str, command: str) -> RayJob:
         """Submit a shell command as a job whose name begins with nas-`name`."""
-        submitted = f"nas-{name}-{time.time_ns():x}"
+        submission = f"nas-{name}-{time.time_ns():x}"
         return RayJob(
-            self._client, self._client.submit_job(entrypoint=command, submission_id=submitted)
+            self._client, self._client.submit_job(entrypoint=command, submission_id=submission)
         )

@@ -1,4 +1,4 @@
-"""Lost workers: whether a worker ended alone, which its trial may have caused, or with its node."""
+"""Lost workers: did the worker end alone, perhaps because of its trial, or with its node?"""
 
 from dataclasses import dataclass, field
 
@@ -21,7 +21,7 @@ _CONNECT_SECONDS = 1.0
 class Nodes:
     """The nodes of the cluster that were alive at one time.
 
-    {node id: host name}, and the addresses of their raylets by node id.
+    `hosts` has their host names, `raylets` the addresses of their raylets, both by node id.
     """
 
     hosts: dict[str, str]
@@ -40,8 +40,8 @@ class Nodes:
     def lost_since(self, host: str | None) -> list[str]:
         """Return the host names of the nodes that ended since; only `host`, if it is known.
 
-        The cluster notices the end of a node later than that of its workers, so that a raylet that
-        should live is tried.
+        The cluster notices the end of a node later than that of its workers. Therefore a connection
+        to the raylet of each node is tried.
 
         Raises:
             RayError: the cluster does not answer.
@@ -58,23 +58,25 @@ class Nodes:
 
 
 def fault_of(error: Exception | None, before: Nodes, host: str | None) -> Fault:
-    """Return why a worker on `host` was lost, None if unknown; `before` are the nodes then alive.
+    """Return why a worker was lost, given Ray's `error`.
 
-    Only a worker that ended while its node and the cluster live is lost by its trial.
+    The reason is WORKER_LOST only if its node and the cluster still run. `before` are the nodes
+    that were alive when the attempt began. `host` is that of the worker; None if it is unknown.
     """
-    told = last_line(str(error or ""))[:200]
+    message = last_line(str(error or ""))[:200]
     if isinstance(error, RayActorError) and error.preempted:
         return Fault(Reason.PREEMPTED, "its node was preempted")
     if isinstance(error, RuntimeEnvSetupError) or (
         isinstance(error, RayActorError) and error.actor_init_failed
     ):
-        return Fault(Reason.SETUP, f"the worker cannot start: {told}")
+        return Fault(Reason.SETUP, f"the worker cannot start: {message}")
     if isinstance(error, ActorUnavailableError | NodeDiedError):
-        return Fault(Reason.NODE, f"the connection to its node was lost: {told}")
+        return Fault(Reason.NODE, f"the connection to its node was lost: {message}")
     try:
-        gone = before.lost_since(host)
+        lost_nodes = before.lost_since(host)
     except (RayError, OSError, RuntimeError):
         return Fault(Reason.NODE, "the Ray cluster does not answer")
-    if gone:
-        return Fault(Reason.NODE, f"its node ended: {gone[0]}")
-    return Fault(Reason.WORKER_LOST, f"its worker ended: {told}" if told else "its worker ended")
+    if lost_nodes:
+        return Fault(Reason.NODE, f"its node ended: {lost_nodes[0]}")
+    detail = f"its worker ended: {message}" if message else "its worker ended"
+    return Fault(Reason.WORKER_LOST, detail)

@@ -1,9 +1,9 @@
-"""The nodes of a cluster: each shows that it can train the study before it gets a trial.
+"""The check of the nodes of a cluster: a node gets trials only if it can train the study.
 
-A node must see the folder of the study in the storage, and the data, and have the versions of nas,
-torch, CUDA and Ray that the other nodes have. One that differs is left out: the study continues
-with the rest, and no trial fails. All nodes are checked before trial 0; a node that joins later is
-checked by the first worker on it, before that trains.
+A node must have access to the folder of the study in the storage and to the data, and must have
+the same versions of nas, torch, CUDA and Ray as the other nodes. A node that differs is left out:
+the study continues on the others, and no trial fails. All nodes are checked before trial 0; a node
+that joins later is checked by its first worker before it trains.
 """
 
 import secrets
@@ -25,7 +25,7 @@ from nas.tuner.fingerprint import Fingerprint, differences, most_common, node_fi
 from nas.tuner.room import training_nodes
 
 ANSWER_SECONDS = 60.0
-_VISIBLE_SECONDS = 10.0  # network file systems show a new file of another machine later
+_VISIBLE_SECONDS = 10.0  # network file systems show a new file of another machine with a delay
 _SHARED = "Give a folder that all nodes share with --results, or an s3:// --storage."
 _CREDENTIALS = "Give every node the credentials, or correct what the nodes say."
 _DATA = "Put the same data on it, under the same path."
@@ -33,7 +33,7 @@ _DATA = "Put the same data on it, under the same path."
 
 @dataclass(frozen=True)
 class NodeAnswer:
-    """What a node says of itself: its versions, and what keeps it from training, with a remedy."""
+    """The answer of a node: its versions, and the `problem` that prevents training, if any."""
 
     fingerprint: Fingerprint
     problem: str | None = None
@@ -41,21 +41,21 @@ class NodeAnswer:
 
 
 class CheckedNodes:
-    """The nodes of the cluster that were checked for one study, by Ray's ids of them.
+    """The nodes of the cluster that were checked for one study, by Ray's id of the node.
 
-    `unfit` are those that get no trial, with their hosts and answers; `reference` has the versions
-    that a node must have. It is empty until one node has passed.
+    `unfit` has the host and the answer of each node that gets no trial. `reference` has the
+    versions that a node must have; it is empty until one node has passed.
     """
 
     def __init__(self, emit: Callable[[NodeChecked], None] = lambda event: None) -> None:
-        """Tell `emit` of each node once, and again if it becomes unfit."""
+        """Call `emit` once for each node, and again if the node becomes unfit."""
         self._emit = emit
         self.unfit: dict[str, tuple[str, NodeAnswer]] = {}
         self.reference: Fingerprint = {}
         self._fit: set[str] = set()
 
     def take(self, node: str, host: str, answer: NodeAnswer) -> None:
-        """Note the answer of a node."""
+        """Record the answer of a node."""
         if node in self.unfit or (answer.problem is None and node in self._fit):
             return
         if answer.problem is None:
@@ -67,10 +67,10 @@ class CheckedNodes:
         self._emit(NodeChecked(node, host, dict(answer.fingerprint), answer.problem, answer.remedy))
 
     def check_some_fit(self) -> None:
-        """Check that not every node of the cluster is unfit.
+        """Check that not all nodes of the cluster are unfit.
 
         Raises:
-            StudyPausedError: each is.
+            StudyPausedError: all nodes are unfit.
         """
         alive = {str(node["NodeID"]) for node in training_nodes()}
         if alive and alive <= self.unfit.keys():
@@ -78,7 +78,7 @@ class CheckedNodes:
 
     @property
     def labels(self) -> dict[str, str]:
-        """The label selector for a worker: any node but the unfit ones."""
+        """The label selector for a worker: any node except the unfit ones."""
         unfit = ",".join(sorted(self.unfit))
         return {"ray.io/node-id": f"!in({unfit})"} if unfit else {}
 
@@ -89,9 +89,9 @@ def probe_nodes(
     seconds: float = ANSWER_SECONDS,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Let every node that can run trials answer, and note it in `checked`.
+    """Check every node that can run trials, and record the answers in `checked`.
 
-    The nodes have `seconds`; the check ends early when `interrupted`.
+    A node that does not answer within `seconds` is unfit. The check ends early if `interrupted`.
 
     Raises:
         StudyPausedError: there are nodes, but none can train the study; the cause names them.
@@ -104,12 +104,14 @@ def probe_nodes(
         ).remote(plan, nonce)
         for node, nonce in zip(nodes, nonces, strict=True)
     ]
-    last, left = time.monotonic() + seconds, calls
-    while left and not interrupted() and time.monotonic() < last:
-        _, left = ray.wait(calls, num_returns=len(calls), timeout=0.5)
+    deadline, pending = time.monotonic() + seconds, calls
+    while pending and not interrupted() and time.monotonic() < deadline:
+        _, pending = ray.wait(calls, num_returns=len(calls), timeout=0.5)
     if interrupted():
         return
-    answers = [_seen(call, folder, nonce) for call, nonce in zip(calls, nonces, strict=True)]
+    answers = [
+        _verified_answer(call, folder, nonce) for call, nonce in zip(calls, nonces, strict=True)
+    ]
     for nonce in nonces:
         with suppress(OSError, StorageError):
             folder.delete(_name(nonce))
@@ -125,7 +127,7 @@ def probe_nodes(
 def check_node(plan: WorkerPlan, reference: Fingerprint, nonce: str = "") -> NodeAnswer:
     """Check this node for the study of `plan`; called on the node.
 
-    With a `nonce` it is written into the folder of the study, for the driver to read.
+    The `nonce`, if given, is written to a file in the folder of the study, which the driver reads.
     """
     own = node_fingerprint()
     answer = _compared(NodeAnswer(own), {**reference, "nas": plan.version})
@@ -145,7 +147,7 @@ def _answer(plan: WorkerPlan, nonce: str) -> NodeAnswer:
 
 
 def _compared(answer: NodeAnswer, reference: Mapping[str, str]) -> NodeAnswer:
-    """Return an answer with the problem that its versions are others, if it has no other one."""
+    """Return an answer; if its versions differ from `reference`, with this as its problem."""
     found = differences(reference, answer.fingerprint)
     if answer.problem is not None or not found:
         return answer
@@ -167,35 +169,35 @@ def _folder_problem(folder: Storage, study_id: str, nonce: str) -> str | None:
     return None
 
 
-def _seen(call: "ray.ObjectRef[NodeAnswer]", folder: Storage, nonce: str) -> NodeAnswer:
-    """Return what a node answers, and whether the file that it wrote is seen here."""
+def _verified_answer(call: "ray.ObjectRef[NodeAnswer]", folder: Storage, nonce: str) -> NodeAnswer:
+    """Return the answer of a node, with a problem if the driver cannot read the file it wrote."""
     try:
         found = ray.get(call, timeout=0)
     except GetTimeoutError:
         return NodeAnswer({}, "it does not answer", "Restart the node.")
     except RayError as error:
-        told = str(error).strip().splitlines()[-1][:160]
-        return NodeAnswer({}, f"it cannot be checked ({told})", "Install the same nas on it.")
+        message = str(error).strip().splitlines()[-1][:160]
+        return NodeAnswer({}, f"it cannot be checked ({message})", "Install the same nas on it.")
     if found.problem is not None:
         return found
-    last = time.monotonic() + _VISIBLE_SECONDS
-    while time.monotonic() < last:
+    deadline = time.monotonic() + _VISIBLE_SECONDS
+    while time.monotonic() < deadline:
         with suppress(OSError, StorageError):
             if folder.read(_name(nonce)) == nonce.encode():
                 return found
         time.sleep(0.2)
     problem = (
-        f"{_place(folder)} is another one there: {socket.gethostname()} does not see its files"
+        f"{_place(folder)} is a different one there: {socket.gethostname()} does not see its files"
     )
     return replace(found, problem=problem, remedy=_SHARED)
 
 
-def _none_passed(told: list[tuple[str, NodeAnswer]]) -> StudyPausedError:
+def _none_passed(answers: list[tuple[str, NodeAnswer]]) -> StudyPausedError:
     """Return the error for the (host, answer) of nodes, none of which can train."""
-    nodes = "; ".join(f"{host}: {answer.problem}" for host, answer in told[:3])
-    more = f"; and {len(told) - 3} more nodes" if len(told) > 3 else ""
+    nodes = "; ".join(f"{host}: {answer.problem}" for host, answer in answers[:3])
+    more = f"; and {len(answers) - 3} more nodes" if len(answers) > 3 else ""
     return StudyPausedError(
-        f"no node of the cluster can train the study ({nodes}{more}).", told[0][1].remedy
+        f"no node of the cluster can train the study ({nodes}{more}).", answers[0][1].remedy
     )
 
 

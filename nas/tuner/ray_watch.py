@@ -1,8 +1,8 @@
-"""Watch over Ray: it notices within seconds that Ray's processes ended, or no longer answer.
+"""A thread that notices within seconds that Ray's processes have ended or no longer answer.
 
-Ray itself waits a minute for a lost GCS, and then ends this process with a message of its own; a
-lost raylet it only notices when a worker is to start. Nothing here calls Ray while it watches: such
-a call would wait as well.
+Ray itself waits a minute for a lost GCS, and then ends this process with its own message; it
+notices a lost raylet only when it starts a worker. The thread does not call Ray, because such a
+call would wait, too.
 """
 
 import socket
@@ -17,21 +17,21 @@ from nas.errors import RayLostError
 
 _PERIOD_SECONDS = 1.0
 _CONNECT_SECONDS = 5.0
-_LOCAL_SECONDS = 2.0  # so long nothing listens at a port of our own Ray
-_CLUSTER_SECONDS = 30.0  # the GCS of a cluster may be restarted meanwhile
-_STALL_SECONDS = 180.0  # without a turn of Ray Tune's loop, which turns ten times a second
-_GRACE_SECONDS = 5.0  # for the main thread to notice
+_LOCAL_SECONDS = 2.0  # a local Ray is lost if nothing listens at a port for this time
+_CLUSTER_SECONDS = 30.0  # the same for a cluster, whose GCS may be restarted
+_STALL_SECONDS = 180.0  # limit for an iteration of Ray Tune's loop, which usually takes 0.1 s
+_GRACE_SECONDS = 5.0  # time for the main thread to notice the loss
 
 
 class RayWatch:
     """Watches one Ray in a thread, from `start` to `close`.
 
-    `lost` is the error once it is lost. If the main thread has not called `close` some seconds
-    later, because it waits for Ray, `on_stuck` is called in the thread.
+    `lost` is the error after Ray was lost. If the main thread does not call `close` within some
+    seconds, because it waits for Ray, `on_stuck` is called in the thread.
     """
 
     def __init__(self, on_stuck: Callable[[RayLostError], None], local: bool) -> None:
-        """Watch a Ray of our own if `local`, otherwise one that others run."""
+        """Watch a Ray that this process started if `local`, otherwise a cluster."""
         self.lost: RayLostError | None = None
         self._on_stuck = on_stuck
         self._patience = _LOCAL_SECONDS if local else _CLUSTER_SECONDS
@@ -58,25 +58,25 @@ class RayWatch:
 
     @contextmanager
     def until_lost(self) -> Iterator[None]:
-        """Close it at the end of the block; one that noticed a loss waits for the last `close`."""
+        """Close at the end of the block, before Ray is ended; after a loss, keep watching."""
         try:
             yield
         finally:
             self.rest()
-            if self.lost is None:  # our own end of Ray is no loss
+            if self.lost is None:  # this process ends Ray next, which is not a loss
                 self.close()
 
     def turn(self) -> None:
-        """Note that a loop that calls Ray turns; from now on further turns are expected."""
+        """Record an iteration of a loop that calls Ray; further calls are then expected."""
         self._turned = time.monotonic()
 
     def rest(self) -> None:
-        """Expect no turn until the next one: nothing waits for Ray."""
+        """Expect no `turn` until the next one, because the main thread does not wait for Ray."""
         self._turned = None
 
     @contextmanager
     def elsewhere(self) -> Iterator[None]:
-        """Expect no turn within the block: it works for the study, or waits for the store."""
+        """Expect no `turn` within the block, in which the main thread does other work."""
         self.rest()
         try:
             yield
@@ -84,7 +84,7 @@ class RayWatch:
             self.turn()
 
     def check(self) -> bool:
-        """Tell whether Ray is lost; a port of our own Ray is tried at once."""
+        """Tell whether Ray is lost; the ports of a local Ray are tried at once."""
         if self.lost is None and self._local:
             for name, address in self._ports.items():
                 if refused(address):
@@ -92,14 +92,14 @@ class RayWatch:
         return self.lost is not None
 
     def _watch(self) -> None:
-        heard = dict.fromkeys(self._ports, time.monotonic())
+        answered = dict.fromkeys(self._ports, time.monotonic())
         while self.lost is None and not self._over.wait(_PERIOD_SECONDS):
             for name, address in self._ports.items():
                 absent = refused(address)
                 if absent is False:
-                    heard[name] = time.monotonic()
+                    answered[name] = time.monotonic()
                 patience = self._patience if absent else _CLUSTER_SECONDS
-                if time.monotonic() - heard[name] > patience:
+                if time.monotonic() - answered[name] > patience:
                     self.lost = self._ended(name)
             turned = self._turned
             if turned is not None and time.monotonic() - turned > _STALL_SECONDS:
@@ -116,7 +116,7 @@ def _error(cause: str) -> RayLostError:
 
 
 def refused(address: tuple[str, int], seconds: float = _CONNECT_SECONDS) -> bool | None:
-    """Tell whether nothing listens there; None if that is unknown, as on a busy machine."""
+    """Tell whether no process listens at `address`; None if unknown, as on a busy machine."""
     try:
         socket.create_connection(address, seconds).close()
     except ConnectionRefusedError:

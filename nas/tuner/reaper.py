@@ -1,9 +1,10 @@
-"""Reaper: a small process that ends the processes of our local Ray once their driver has ended.
+"""Reaper: a small process that ends the processes of a local Ray after their driver has ended.
 
 Ray's agents notice the end of a killed driver only after a minute or two, and a stopped process
-never does. The reaper notices it at once, by the end of a pipe, and kills what is left after some
-seconds. On Linux it finds the processes by an environment variable that they inherit, and after the
-end of the driver also by their log files: some overwrite their environment with a title.
+(SIGSTOP) never does. The reaper notices it at once, by the end of a pipe, and kills the remaining
+processes after some seconds. On Linux it finds them by an environment variable that they inherit,
+and after the end of the driver also by their open log files, because some processes overwrite
+their environment with a title.
 """
 
 import os
@@ -29,26 +30,26 @@ def started_reaper(scratch: Path) -> IO[bytes]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd="/",
-        start_new_session=True,  # a signal of the terminal is not for it
+        start_new_session=True,  # it gets no signals of the terminal
     )
     assert process.stdin is not None
-    process.wait()  # it has forked: it is no child of this process, and outlives it
+    process.wait()  # the reaper has forked: it is not a child of this process, and outlives it
     return process.stdin
 
 
 def _reap(scratch: Path, driver: int) -> None:
     sys.stdin.buffer.read()
     deadline = time.monotonic() + _GRACE_SECONDS
-    while time.monotonic() < deadline and any(_left(scratch, driver)):
+    while time.monotonic() < deadline and any(_remaining(scratch, driver)):
         time.sleep(0.2)
-    for pid in _left(scratch, driver):
+    for pid in _remaining(scratch, driver):
         with suppress(OSError):
             os.kill(pid, signal.SIGKILL)
     shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _left(scratch: Path, driver: int) -> Iterator[int]:
-    """Yield the processes of the Ray in `scratch`."""
+def _remaining(scratch: Path, driver: int) -> Iterator[int]:
+    """Yield the ids of the processes of the Ray in `scratch`."""
     mark, ended = os.fsencode(f"{MARK}={scratch}\0"), _has_ended(driver)
     for folder in Path("/proc").glob("[0-9]*"):
         if int(folder.name) in (os.getpid(), driver):
@@ -60,7 +61,7 @@ def _left(scratch: Path, driver: int) -> Iterator[int]:
 
 
 def _has_ended(pid: int) -> bool:
-    """Tell whether a process has ended, perhaps without being waited for."""
+    """Tell whether a process has ended or is a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except OSError:

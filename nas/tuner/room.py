@@ -1,4 +1,4 @@
-"""Room: how many trials of a study fit in a Ray, and how many of them it may run."""
+"""Room: how many trials of a study fit on a Ray cluster, and how many the study may run."""
 
 import time
 from collections.abc import Collection
@@ -10,8 +10,8 @@ from nas.errors import NasError
 from nas.tuner.fair_shares import Resources
 from nas.tuner.sharing import Share
 
-_KNOWN_SECONDS = 5.0  # after which the resources of the cluster are read again
-_LARGEST_REST = 0.05  # of a GPU that is divided into shares
+_KNOWN_SECONDS = 5.0  # time between two readings of the cluster's resources
+_LARGEST_REST = 0.05  # largest unused share of a GPU that trials share
 _ALL = 10**6
 
 
@@ -25,12 +25,12 @@ class Room:
         share: Share | None = None,
         unfit: Collection[str] = (),
     ) -> None:
-        """Make room for trials that need `each`, at most `most`; without `share` take all.
+        """Provide room for at most `most` trials that need `each`; without a `share`, for all.
 
-        Nodes with an id in `unfit`, which may grow, have no room.
+        Nodes with an id in `unfit`, which may grow, are not used.
 
         Raises:
-            NasError: not even one fits, and no other node can come.
+            NasError: a number is not positive; or no trial fits, and no further node can join.
         """
         if min(each) < 0 or sum(each) <= 0 or (most is not None and most < 1):
             raise NasError(
@@ -51,19 +51,19 @@ class Room:
         return sum(cpus for cpus, _ in self.nodes), sum(gpus for _, gpus in self.nodes)
 
     def fits(self) -> int:
-        """Return how many trials fit in the cluster, also if others use it now."""
+        """Return how many trials fit on the cluster, as if no other study used it."""
         if time.monotonic() - self._read_at > _KNOWN_SECONDS:
             self._read_at, self.nodes = time.monotonic(), node_resources(self._unfit)
         return min(self._most, sum(_fit(self.each, node) for node in self.nodes))
 
     def missing(self) -> int:
-        """Return how many trials of an explicit maximum do not fit, for which nodes may come."""
+        """Return how many trials of an explicit maximum do not fit; for an autoscaler."""
         return max(0, self._most - max(1, self.fits())) if self._most < _ALL else 0
 
     def slots(self, running: int, wanted: int | None) -> int:
-        """Return how many trials of the study may run, of which `running` have a worker.
+        """Return how many trials the study may run.
 
-        It could run `wanted`; None are as many as fit.
+        `running` trials have a worker, and `wanted` could run; None stands for as many as fit.
         """
         fits = self.fits()
         if self.share is None:
@@ -74,13 +74,13 @@ class Room:
 
 
 def training_nodes() -> list[dict[str, Any]]:
-    """Return the nodes that are alive and have processors or GPUs, as Ray describes them."""
+    """Return the nodes that are alive and have CPUs or GPUs, as Ray describes them."""
     known = ray.nodes()  # type: ignore[no-untyped-call]
     return [node for node in known if node["Alive"] and any(_resources(node))]
 
 
 def node_resources(unfit: Collection[str] = ()) -> list[Resources]:
-    """Return the CPUs and GPUs of each node that can run trials, but for the `unfit` ones."""
+    """Return the CPUs and GPUs of each node that can run trials, except the `unfit` ones."""
     return [_resources(node) for node in training_nodes() if node.get("NodeID") not in unfit]
 
 
@@ -90,7 +90,7 @@ def _resources(node: dict[str, Any]) -> Resources:
 
 
 def _fit(each: Resources, node: Resources) -> int:
-    """Return how many trials that need `each` fit on one node, also if others use it now."""
+    """Return how many trials that need `each` fit on one node, as if no other study used it."""
     (cpus, gpus), (cpu, gpu) = node, each
     fits = []
     if cpu:
@@ -101,7 +101,7 @@ def _fit(each: Resources, node: Resources) -> int:
 
 
 def check_fraction(gpus: float) -> None:
-    """Refuse a number or share of GPUs that leaves a large rest.
+    """Refuse a fractional number of GPUs that leaves a large part of a GPU unused.
 
     A trial gets its share from one GPU: with 0.4 each, two fit, and a fifth is unused.
 
@@ -126,7 +126,7 @@ def check_fraction(gpus: float) -> None:
 
 
 def _shares(gpus: float) -> int:
-    """Return how many trials of `gpus` fit on one GPU; Ray counts in ten-thousandths."""
+    """Return how many trials of `gpus` fit on one GPU; Ray rounds to ten-thousandths."""
     return int(1 / gpus + 1e-9)
 
 

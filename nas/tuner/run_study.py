@@ -51,22 +51,22 @@ from nas.tuner.tune_trainable import TrialTrainable
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How to execute a study; nothing here changes its results.
+    """How to execute a study; these settings do not change its results.
 
     `ray_address` None starts a local Ray. `cpus_per_trial` and `gpus_per_trial` may be fractions.
-    `max_concurrent` None runs as many trials as fit; in a cluster that studies share, the share of
-    this one is proportional to its `priority`. `results_dir` gets the weights (on a cluster:
-    a directory that every node sees) unless there is a `storage` for them, `data_dir` has the
-    task's data. `evaluator` names the factory as `module:name`. A trial without a report for
-    `report_timeout` seconds is killed. `profile` measures the time of each part of a training.
+    `max_concurrent` None runs as many trials as fit; on a cluster that studies share, the share of
+    this one is proportional to its `priority`. Weights are written to `storage`, or to
+    `results_dir` if it is empty (on a cluster, a directory that every node can access); `data_dir`
+    has the task's data. `evaluator` names the factory as `module:name`. A trial without a report
+    for `report_timeout` seconds is killed. `profile` measures the time of each part of a training.
     `loaders` processes decode streamed images for each trial; 0 uses one for each CPU core. If
-    `workers` is greater than 1, so many processes train each trial together. `folder` in
+    `workers` is greater than 1, that number of processes train each trial together. `folder` in
     `results_dir`, and in the storage, belongs to the study of identity `study_id`
-    (`nas.study.claim_folder`); by default a folder of the study's name is claimed for an identity
-    of this run. With `owns_process` a second signal ends the process immediately; otherwise it
-    raises KeyboardInterrupt. `abandon` is called in another thread if Ray is lost and the run waits
-    for it for ever; it should end the process, as Ray itself does soon.
-    `teachers` and `start` are those of the recipe.
+    (`nas.study.claim_folder`); by default a folder of the study's name is claimed for a new
+    identity. With `owns_process` a second signal ends the process immediately; otherwise it raises
+    KeyboardInterrupt. `abandon` is called in another thread if Ray is lost and the main thread does
+    not return from a call of Ray; it should end the process, as Ray itself does later. `teachers`
+    and `start` are those of the recipe.
     """
 
     results_dir: Path
@@ -92,7 +92,7 @@ class RunSettings:
 
 @dataclass(frozen=True)
 class RunResult:
-    """The end of a run: `interrupted` by a signal or not, after `seconds` in total."""
+    """The result of a run: whether a signal `interrupted` it, and its `seconds` in total."""
 
     interrupted: bool
     seconds: float
@@ -106,7 +106,7 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -
     130, if the run owns it.
 
     Raises:
-        StudyFailedError: the trials keep failing; everything so far is recorded.
+        StudyFailedError: the trials keep failing; all results so far are recorded.
         StudyPausedError: a disk, a folder or data failed, or no node of the cluster can train the
             study; running trials wait again.
         StoreError: the connection to the store was lost.
@@ -129,7 +129,7 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -
         closing(watch),
         connected(settings.ray_address) as scratch,
         watch.until_lost(),
-        _landing(execution),
+        _requeueing(execution),
         ExitStack() as ending,
     ):
         interruption.arm()
@@ -160,7 +160,7 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -
 
 
 def _ended(error: RayLostError) -> InterruptedStudyError:
-    """Return the error of a study that a signal ended, together with its Ray."""
+    """Return the error of a study whose Ray was ended by the same signal."""
     return InterruptedStudyError(f"interrupted: {error.cause}", error.remedy)
 
 
@@ -182,7 +182,7 @@ def _run_on_tune(
             _fit(bridge, settings, interruption, scratch)
         finally:
             watch.rest()
-    # A signal ends the waiting for a database; one to the whole group ends Ray as well.
+    # A signal ends the wait for a database; a signal to the process group ends Ray as well.
     interrupted = interruption() and isinstance(bridge.failure, StoreError | RayLostError)
     if bridge.failure is not None and not interrupted:
         raise bridge.failure
@@ -238,14 +238,14 @@ def _fit(
             verbose=0,
         ),
     )
-    # All trials that are handed out may start at once; Tune's default is one by one.
+    # All trials that are handed out may start at once; by default Tune starts them one by one.
     with environment({"TUNE_MAX_PENDING_TRIALS_PG": "100000"}):
         tuner.fit()
 
 
 @contextmanager
-def _landing(execution: Execution) -> Iterator[None]:
-    """Requeue all jobs in flight, however the block ends; a loss is none of theirs."""
+def _requeueing(execution: Execution) -> Iterator[None]:
+    """Requeue all jobs in flight at the end of the block, also after an error."""
     fault = Fault(Reason.USER, "the study was interrupted")
     try:
         yield
@@ -266,8 +266,8 @@ def _fault_of(error: BaseException) -> Fault:
         Reason.USER: (KeyboardInterrupt, InterruptedStudyError),
     }
     found = (reason for reason, kinds in reasons.items() if isinstance(error, kinds))
-    told = error.cause if isinstance(error, NasError) else last_line(str(error))
-    return Fault(next(found, Reason.DRIVER), told or type(error).__name__)
+    detail = error.cause if isinstance(error, NasError) else last_line(str(error))
+    return Fault(next(found, Reason.DRIVER), detail or type(error).__name__)
 
 
 def _plan(study: Study, settings: RunSettings) -> WorkerPlan:

@@ -1,7 +1,7 @@
-"""Scratch directories of Ray: their location, and the remains of killed processes.
+"""Scratch directories of Ray: their location, and the removal of those of killed processes.
 
-Each has a file that its process keeps locked: a lock ends with its process, also in another
-container that shares the folder, where a process id says nothing.
+Each has a file that its process keeps locked. The system releases the lock when the process ends,
+also in another container that shares the folder, where process ids are not comparable.
 """
 
 import fcntl
@@ -17,9 +17,9 @@ from pathlib import Path
 from nas.errors import NasError
 
 _PREFIX = "nas-ray-"
-_RAY = "r"  # Ray lets every user write into its directory: it is below one of mode 0700
+_RAY = "r"  # Ray makes its directory writable for all users: it is below one of mode 0700
 _LOCK = "lock"
-_OLD_SECONDS = 86400.0  # then a directory without a lock file is of an earlier version
+_OLD_SECONDS = 86400.0  # an older directory without a lock file is of an earlier version
 _ELSEWHERE = ("/tmp", "/var/tmp", "/dev/shm")  # if TMPDIR cannot be used
 
 _locks: dict[Path, int] = {}  # the open lock files of this process
@@ -32,7 +32,7 @@ def make_scratch() -> Path:
     """Make a directory for Ray that only this user can read, and that `sweep` recognises.
 
     Raises:
-        NasError: there is no suitable place.
+        NasError: there is no suitable folder for it.
     """
     reasons = []
     for place in _places():
@@ -56,7 +56,7 @@ def _locked(place: Path) -> Path:
         with suppress(FileNotFoundError):
             lock = os.open(scratch / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if os.fstat(lock).st_nlink:  # otherwise another process has just swept it away
+            if os.fstat(lock).st_nlink:  # otherwise `sweep` in another process has deleted it
                 _locks[scratch] = lock
                 return scratch
             os.close(lock)
@@ -76,7 +76,7 @@ def ray_folder(scratch: Path) -> Path:
 
 
 def moved_note(scratch: Path) -> str | None:
-    """Return why `scratch` is not in the folder TMPDIR; None if it is."""
+    """Return a note why `scratch` is not in the folder TMPDIR; None if it is."""
     wanted = os.environ.get("TMPDIR")
     if not wanted or Path(wanted).absolute() == scratch.parent:
         return None
@@ -88,14 +88,14 @@ def sweep() -> None:
     """Delete the scratch directories of processes that were killed."""
     for place in _places():
         for path in place.glob(f"{_PREFIX}*"):
-            with _if_left(path) as left:
-                if left:
+            with _is_abandoned(path) as abandoned:
+                if abandoned:
                     shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager
-def _if_left(path: Path) -> Iterator[bool]:
-    """Yield whether the process of a scratch directory has ended; its lock is held meanwhile."""
+def _is_abandoned(path: Path) -> Iterator[bool]:
+    """Yield whether the process of a scratch directory has ended, and hold its lock meanwhile."""
     try:
         lock = os.open(path / _LOCK, os.O_RDWR)
     except FileNotFoundError:
@@ -114,7 +114,7 @@ def _if_left(path: Path) -> Iterator[bool]:
 
 
 def _places() -> list[Path]:
-    """Return the folders to try, beginning with that of the user or the system."""
+    """Return the folders to try, beginning with Python's folder for temporary files."""
     try:
         first = [Path(tempfile.gettempdir()).absolute()]
     except FileNotFoundError:  # none of the standard folders is writable

@@ -1,8 +1,8 @@
 """Sharing: studies on one Ray cluster agree on how many trials each may run.
 
-An actor without CPUs, which all drivers find by its name, computes the shares. Drivers tell it what
-they could run, several times a second while this changes; it forgets those that fall silent. It
-keeps nothing that matters: if it is lost, the next driver that notices starts another one.
+An actor without CPUs, which all drivers find by its name, computes the shares. Each driver sends it
+the number of trials that it could run, several times a second. The actor drops drivers that stop
+sending. It keeps no durable state: if it is lost, the next driver that notices starts another one.
 """
 
 import time
@@ -16,28 +16,28 @@ from ray.exceptions import RayError
 
 from nas.tuner.fair_shares import Claim, Resources, fair_shares
 
-NAME, NAMESPACE = "nas-shares-1", "nas"  # another number if the calls change
+NAME, NAMESPACE = "nas-shares-1", "nas"  # the number is the version of the calls
 _PERIOD_SECONDS = 0.25  # between two calls of a driver
-_ANSWER_SECONDS = 10.0  # after which a call is given up
-_SILENCE_SECONDS = 15.0  # after which a driver is forgotten
+_ANSWER_SECONDS = 10.0  # timeout of a call
+_SILENCE_SECONDS = 15.0  # a driver without a call for this time is dropped
 
 
 @dataclass
 class _Member:
-    """A driver: its claim, and when it told it."""
+    """A driver: its last claim, and the time of it."""
 
     claim: Claim
-    heard: float
+    claimed_at: float
 
     def at(self, now: float, room: Resources) -> Claim:
-        """Return the claim with the time that its trials had until now."""
+        """Return the claim with the time that its trials have had until now."""
         claim = self.claim
-        more = claim.running * claim.share(room) * (now - self.heard)
+        more = claim.running * claim.share(room) * (now - self.claimed_at)
         return replace(claim, served=claim.served + more)
 
 
 class Shares:
-    """The actor: keeps the claims of all drivers, and the time that each of them had."""
+    """The actor, which keeps the claims of all drivers and the time that each has had."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Start without a driver."""
@@ -45,13 +45,13 @@ class Shares:
         self._members: dict[str, _Member] = {}
 
     def claim(self, driver: str, claim: Claim, room: Resources) -> tuple[int, int]:
-        """Take the claim of a driver on a cluster with `room`; return its slots, and its rivals.
+        """Record the claim of a driver on a cluster with `room`; return its slots, and its rivals.
 
-        A driver that wanted nothing before starts with the least time that another had: it has not
-        saved any up.
+        A driver that wanted nothing before starts with the least time of the others, so that its
+        idle time gives it no advantage.
         """
         now = self._clock()
-        self._forget(now)
+        self._drop_silent(now)
         claims = {name: member.at(now, room) for name, member in self._members.items()}
         others = [other for name, other in claims.items() if name != driver and other.wanted]
         known = self._members.get(driver)
@@ -63,23 +63,24 @@ class Shares:
             served = max(served, min(other.served for other in others))
         claim = replace(claim, served=served, first=first)
         self._members[driver] = _Member(claim, now)
-        # All at one moment: otherwise the driver that calls would always have had the most time.
+        # All claims are updated to the same time; otherwise the calling driver would always have
+        # had the most time.
         return fair_shares({**claims, driver: claim}, room)[driver], len(others)
 
     def leave(self, driver: str) -> int:
-        """Forget a driver; return how many are left."""
+        """Remove a driver; return the number of the others."""
         self._members.pop(driver, None)
-        self._forget(self._clock())
+        self._drop_silent(self._clock())
         return len(self._members)
 
-    def _forget(self, now: float) -> None:
+    def _drop_silent(self, now: float) -> None:
         for name, member in list(self._members.items()):
-            if now - member.heard > _SILENCE_SECONDS:
+            if now - member.claimed_at > _SILENCE_SECONDS:
                 del self._members[name]
 
 
 class Share:
-    """The share of one driver in the cluster that it is connected to; no call waits for Ray."""
+    """The share of one driver in the cluster that it is connected to; `slots` does not wait."""
 
     def __init__(self, driver: str, each: Resources, weight: float = 1.0) -> None:
         """Share under the identity `driver`, for trials that need `each`."""
@@ -93,41 +94,41 @@ class Share:
     def slots(self, running: int, wanted: int, room: Resources) -> int | None:
         """Return how many trials may run by the last answer; None if there is no limit.
 
-        `running` trials have a worker, and `wanted` could run at most.
+        `running` trials have a worker, and at most `wanted` could run.
         """
         now = time.monotonic()
         if self._call is not None:
-            self._take(now)
+            self._poll(now)
         if self._call is None and now - self._asked >= _PERIOD_SECONDS:
             self._asked = now
             claim = Claim(self._each, running, wanted, self._weight)
-            with suppress(RayError, ValueError):  # the name of an actor that is about to end
+            with suppress(RayError, ValueError):  # the actor of this name is about to end
                 self._actor = self._actor or _shares()
                 self._call = self._actor.claim.remote(self._driver, claim, room)
         return self._slots
 
     def close(self) -> None:
-        """Leave; the last driver ends the actor, which would keep its node from being given up."""
+        """Leave; the last driver ends the actor, so that an autoscaler can remove its node."""
         if self._actor is None:
             return
         with suppress(RayError, ValueError):
             if ray.get(self._actor.leave.remote(self._driver), timeout=_ANSWER_SECONDS) == 0:
                 ray.kill(self._actor)
 
-    def _take(self, now: float) -> None:
-        """Take the answer, or give up the actor."""
+    def _poll(self, now: float) -> None:
+        """Read the answer if there is one; after the timeout, drop the actor."""
         done, _ = ray.wait([self._call], timeout=0)
         if not done and now - self._asked < _ANSWER_SECONDS:
             return
         try:
             self._slots, self.rivals = ray.get(self._call, timeout=0)
-        except RayError:  # it was lost, or its node hangs: until there is another one, take all
+        except RayError:  # the actor was lost, or its node hangs: no limit until there is another
             self._slots, self.rivals, self._actor = None, 0, None
         self._call = None
 
 
 def _shares() -> Any:
-    """Return the actor, started if there is none."""
+    """Return the actor; start it if there is none."""
     return (
         ray.remote(num_cpus=0, max_restarts=0)(Shares)
         .options(name=NAME, namespace=NAMESPACE, lifetime="detached", get_if_exists=True)

@@ -1,9 +1,10 @@
 """Trials that several workers train together: Ray Train places them and connects their processes.
 
-Each worker loads the task itself and trains its part of every batch (`nas.training.Team`). It
-puts its reports into a mailbox in Ray; the driver reads them, so that no code of nas runs in the
-controller of Ray Train. Its retries are not used, since they would repeat an error of the user as
-well: a trial that loses a worker is queued again, and continues from its checkpoint.
+Each worker loads the task itself and trains on its part of every batch (`nas.training.Team`). It
+puts its reports into a mailbox, an actor of Ray, from which the driver reads them, so that no code
+of nas runs in the controller of Ray Train. The retries of Ray Train are not used, because they
+would also repeat errors of the user: a trial that loses a worker is queued again, and continues
+from its checkpoint.
 """
 
 import math
@@ -45,41 +46,41 @@ from nas.tuner.sharing import Share
 from nas.tuner.waiting import Wait
 
 _POLL_SECONDS = 0.2
-_LANDING_SECONDS = 20.0
+_END_SECONDS = 20.0  # time for Ray Train to end after its workers were killed
 _CONNECTION = ("connection", "gloo", "nccl", "timed out", "timeout", "socket", "peer")
 _SETTINGS = {
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # how soon an end or a loss is noticed
-    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "180",  # then it fails, instead of waiting for ever
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # delay until an end or a loss is noticed
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "180",  # the default is to wait without limit
 }
 
 
 class LostWorkerError(Exception):
-    """A worker's process or its connection is gone."""
+    """A worker's process ended, or the connection to it was lost."""
 
 
 class _Mailbox:
     """A Ray actor that keeps the workers' messages in order for the driver."""
 
     def __init__(self) -> None:
-        self._said: list[Any] = []
+        self._messages: list[Any] = []
 
     def put(self, message: Any) -> None:
         """Add one message."""
-        self._said.append(message)
+        self._messages.append(message)
 
     def take(self) -> list[Any]:
         """Return all messages since the last call."""
-        said, self._said = self._said, []
-        return said
+        messages, self._messages = self._messages, []
+        return messages
 
 
 @dataclass(frozen=True)
 class WorkerTeam:
     """`count` workers of Ray, each with `cpus` and, if the cluster has GPUs, one GPU.
 
-    `scratch` is a folder for the files of Ray Train. With `share` a trial takes turns with other
-    studies on the cluster; all its workers are one slot, which it gives up after an epoch. The
-    unfit of `nodes` get no worker.
+    `scratch` is a folder for the files of Ray Train. With a `share`, the study takes turns with
+    other studies on the cluster; all workers of a trial are one slot, which the study gives up
+    after an epoch. The unfit ones of `nodes` get no worker.
     """
 
     count: int
@@ -126,7 +127,7 @@ class WorkerTeam:
                 watch.rest()
 
     def _may_run(self, room: Room, running: int) -> bool:
-        """Claim one slot, in use if `running` is 1, and tell whether the study has it."""
+        """Claim one slot, which is in use if `running` is 1; return whether the study has it."""
         if self.share is None:
             return True
         slots = self.share.slots(running, 1, room.have)
@@ -135,7 +136,7 @@ class WorkerTeam:
     def _has_turn(
         self, execution: Execution, room: Room, interruption: Interruption, watch: RayWatch
     ) -> bool:
-        """Wait until the next trial may run; return whether it may, False after an interruption."""
+        """Wait until the next trial may run; return False after an interruption."""
         wait = Wait(execution, room)
         while not interruption():
             if self._may_run(room, 0):
@@ -148,16 +149,16 @@ class WorkerTeam:
     def _reports(
         self, job: Job, room: Room, interruption: Interruption, watch: RayWatch
     ) -> Generator[Report]:
-        """Yield the workers' reports of one attempt; close it to end them.
+        """Yield the workers' reports of one attempt; closing the generator ends the workers.
 
         Raises:
-            LostWorkerError: one of them is gone.
+            LostWorkerError: a worker was lost.
         """
         mailbox: Any = ray.remote(num_cpus=0)(_Mailbox).remote()
         workers: list[Any] = []
         ended: list[BaseException | None] = []
         trainer = self._trainer(job, room.each[1] > 0, mailbox)
-        # In a thread, where Ray Train does not change our signal handlers.
+        # In a thread, where Ray Train does not change the signal handlers of this process.
         thread = Thread(target=_run, args=(trainer, ended), daemon=True)
         over = False
         with environment(_SETTINGS):
@@ -165,12 +166,12 @@ class WorkerTeam:
             try:
                 while not over and not interruption():
                     watch.turn()
-                    self._may_run(room, 1)  # or the others forget this study
+                    self._may_run(room, 1)  # keeps the claim of this study alive
                     over = not thread.is_alive()
                     for message in _taken(mailbox):
                         if not isinstance(message, Report):
                             workers.append(message)
-                        elif _is_of_peer(message):
+                        elif _is_lost_connection(message):
                             raise LostWorkerError
                         else:
                             yield replace(message, worker=f"{message.worker} of {self.count}")
@@ -181,7 +182,7 @@ class WorkerTeam:
                 for actor in workers:
                     with suppress(RayError):
                         ray.kill(actor)
-                thread.join(_LANDING_SECONDS)
+                thread.join(_END_SECONDS)
                 ray.kill(mailbox)
 
     def _trainer(self, job: Job, use_gpu: bool, mailbox: Any) -> TorchTrainer:
@@ -198,7 +199,7 @@ class WorkerTeam:
             run_config=RunConfig(
                 name=f"trial-{job.number}-{time.monotonic_ns()}",
                 storage_path=str(self.scratch / "train"),
-                failure_config=FailureConfig(  # its annotation is of an older version
+                failure_config=FailureConfig(  # Ray's annotation is outdated
                     max_failures=0,
                     controller_failure_limit=0,  # type: ignore[call-arg]
                 ),
@@ -207,7 +208,9 @@ class WorkerTeam:
 
 
 def check_workers(count: int, cpus: int | None = None, gpus: int | None = None) -> None:
-    """Refuse more workers than GPUs, or CPUs without a GPU; by default those of this machine.
+    """Refuse more workers than GPUs, or than CPUs if there is no GPU.
+
+    `cpus` and `gpus` are by default those of this machine.
 
     Raises:
         NasError: there are too few.
@@ -229,7 +232,7 @@ def check_workers(count: int, cpus: int | None = None, gpus: int | None = None) 
 
 
 def _is_saved(report: Report) -> bool:
-    """Tell whether a trial that ends after this report continues after its epoch."""
+    """Tell whether the training is saved after this report, so that a new attempt continues it."""
     return isinstance(report.content, Epoch) and not report.content.saving
 
 
@@ -241,7 +244,7 @@ def _taken(mailbox: Any) -> list[Any]:
     return []
 
 
-def _is_of_peer(report: Report) -> bool:
+def _is_lost_connection(report: Report) -> bool:
     """Tell whether a worker failed because it lost the connection to another one."""
     found = report.content
     if not isinstance(found, Failure) or found.reason != Reason.CRASH:
@@ -251,17 +254,17 @@ def _is_of_peer(report: Report) -> bool:
 
 
 def _run(trainer: TorchTrainer, ended: list[BaseException | None]) -> None:
-    """Fit, and keep any error for the main thread."""
+    """Run the trainer, and append its error, or None, to `ended` for the main thread."""
     try:
         trainer.fit()
-    except BaseException as error:  # noqa: BLE001 - a lost worker, for the main thread
+    except BaseException as error:  # noqa: BLE001 - the main thread handles it
         ended.append(error)
     else:
         ended.append(None)
 
 
 def _work(config: dict[str, Any]) -> None:
-    """Train as one of the team; every worker of Ray Train calls this.
+    """Train as a member of the team; every worker of Ray Train calls this.
 
     The first worker reports every epoch, the others only failures.
     """

@@ -1,11 +1,11 @@
-"""The bridge between Ray Tune and an `Execution`; `nas.tuner.tune_parts` is what Tune sees of it.
+"""The bridge between Ray Tune and an `Execution`; Tune calls it through `nas.tuner.tune_parts`.
 
-Tune's loop in the driver's main thread calls it. Every job is a separate Tune trial, without
-retries: if its worker is lost, the job's trial is requeued in the study, and the next attempt is a
-new Tune trial.
+It is called by Tune's loop in the driver's main thread. Every job is a separate Tune trial, without
+retries: if its worker is lost, the trial of the study is requeued, and the next attempt is a new
+Tune trial.
 
 Errors of the study (circuit breaker, lost database) must not reach Tune, which would log them and
-continue: the bridge keeps the first one, stops the run, and the caller raises it.
+continue. The bridge keeps the first error and stops the run; then the caller raises the error.
 """
 
 import time
@@ -40,27 +40,27 @@ from nas.tuner.waiting import Demand, Wait
 # Seconds for which a study without a share in the cluster demands no worker.
 BACK_OFF = 5.0
 
-# A study that has more than its share for so long asks trials to end that are so old, in seconds.
+# A study that has had more than its share for YIELD_SECONDS ends trials older than LEAST_SECONDS.
 YIELD_SECONDS = 5.0
 LEAST_SECONDS = 20.0
 
 _UNFIT = Fault(Reason.UNFIT, "its node cannot train the study")
 _DRAINED = Fault(Reason.PREEMPTED, "its node is about to end")
 
-# So long after an interruption, workers may save their trainings.
+# Seconds after an interruption in which workers may save their trainings.
 SAVING_SECONDS = 10.0
 
-# Seconds in which a trial that was given to a waiting worker starts before the next proposal. Not
-# with many workers: Tune keeps only one that finds no next trial, and ends the others.
+# The next proposal waits up to HEAD_START seconds until a waiting worker has started its trial, but
+# not with many workers: Tune keeps only one worker without a next trial, and ends the others.
 HEAD_START = 0.1
 FEW_WORKERS = 8
 
 
 @dataclass
 class _Flight:
-    """One Tune trial: its job, its start, and when and from which host its last report came.
+    """One Tune trial: its job, its start, and the host and the time of its last report.
 
-    Times are monotonic seconds; `nodes` were alive at its start.
+    Times are monotonic seconds; `nodes` are those that were alive at the start.
     """
 
     job: Job
@@ -71,8 +71,8 @@ class _Flight:
     heard: float | None = None
     timed_out: bool = False
     asked: Fault | None = None  # why its worker was asked to save its training and to end
-    unfit: frozenset[str] = frozenset()  # nodes that it must not run on
-    given_up: bool = False  # its job is over, and its worker was ended for another study
+    unfit: frozenset[str] = frozenset()  # nodes on which it must not run
+    given_up: bool = False  # its job is over, and its worker was killed
 
     @property
     def runs(self) -> bool:
@@ -82,7 +82,7 @@ class _Flight:
 
 
 class Bridge:
-    """The jobs in flight by Tune's trial id, and whether to stop."""
+    """The jobs in flight, by the id of the Tune trial, and the end of the run."""
 
     def __init__(
         self,
@@ -93,39 +93,39 @@ class Bridge:
         watch: RayWatch,
         nodes: CheckedNodes | None = None,
     ) -> None:
-        """Run `execution` with as many jobs at a time as `room` says, on the Ray of `watch`.
+        """Run `execution` with as many jobs at a time as `room` allows, on the Ray of `watch`.
 
-        With `nodes`, of a cluster, only on those that can train the study.
+        `nodes` are the checked nodes of a cluster; jobs run only on those that can train the study.
         """
         self.execution = execution
         self.plan = plan
         self.failure: NasError | None = None
         self.stopping = False
         self._room, self._nodes = room, nodes
-        self._wanting = True  # there was a job at the last call, or there may be one since
-        self._shared_at = 0.0  # when the study had a worker, or a share in the cluster, last
+        self._wanting = True  # whether there may be a further job
+        self._shared_at = 0.0  # the last time at which the study had a worker or a share
         self._idle = 0  # workers whose job ended, and that wait for the next one
         self._report_timeout = report_timeout
         self._watch = watch
         self._wait, self._demand = Wait(execution, room), Demand(room.each)
         self._ending_since: float | None = None
-        self._over_since: float | None = None  # when it began to have more than its share
+        self._over_since: float | None = None  # since when it has had more than its share
         self._flights: dict[str, _Flight] = {}
         self._warm = False  # after the first trial, workers start the next within milliseconds
 
     def turn(self) -> None:
-        """Note a turn of Tune's loop, and end the run if Ray is lost."""
+        """Record an iteration of Tune's loop, and end the run if Ray is lost."""
         self._watch.turn()
         if self._watch.lost is not None:
             self.ray_is_lost()
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """Return a config, None to be called again later, or FINISHED."""
+        """Return the config of the next job, None to be called again later, or FINISHED."""
         if self.stopping:
             return str(Searcher.FINISHED)
         if self._ending_since is not None:
             return None
-        if len(self._flights) >= self._to_hand_out() or self._starting():
+        if len(self._flights) >= self._most_in_flight() or self._starting():
             return None
         with self._guard():
             job = self.execution.next(begin=False)
@@ -133,17 +133,17 @@ class Bridge:
             if job is not None:
                 unfit = frozenset(self._nodes.unfit) if self._nodes else frozenset[str]()
                 self._flights[trial_id] = _Flight(job, time.monotonic(), Nodes.alive(), unfit=unfit)
-                return {"plan": self.plan, "job": job, **self._of_nodes()}
+                return {"plan": self.plan, "job": job, **self._node_requirements()}
         return None if self._flights else str(Searcher.FINISHED)
 
-    def _of_nodes(self) -> dict[str, Any]:
-        """Return what a worker needs to know of the nodes; nothing without a cluster."""
+    def _node_requirements(self) -> dict[str, Any]:
+        """Return the versions and labels that a node must have; empty without a cluster."""
         if self._nodes is None:
             return {}
         return {"expected": dict(self._nodes.reference), "labels": self._nodes.labels}
 
-    def node_told(self, node: str, worker: str, answer: NodeAnswer) -> None:
-        """Note the answer of a node by its worker; it comes before the first report."""
+    def node_answered(self, node: str, worker: str, answer: NodeAnswer) -> None:
+        """Record the answer of a node, which its worker sends with its first reports."""
         with self._guard():
             if self._nodes is not None:
                 self._nodes.take(node, worker.partition(":")[0], answer)
@@ -158,24 +158,24 @@ class Bridge:
     def _running(self) -> int:
         return sum(flight.runs for flight in self._flights.values())
 
-    def _to_hand_out(self) -> int:
+    def _most_in_flight(self) -> int:
         """Return how many jobs may be in flight.
 
-        A study without a share in a cluster hands out one, as its demand, but not at once: it would
-        take back the worker that it has just given up.
+        A study without a share in a cluster hands out one job to show its demand, but only after
+        some seconds: otherwise it would take back the worker that it has just given up.
         """
         slots, now = self._slots(), time.monotonic()
-        if self._idle:  # the share may have shrunk since, but these workers are ours
+        if self._idle:  # the share may have shrunk since, but the study still has these workers
             return max(slots, len(self._flights) + self._idle)
         if self._flights or slots or self._room.share is None:
             self._shared_at = now
             return slots
         return int(now - self._shared_at >= BACK_OFF)
 
-    def _gives_up(self, flight: _Flight) -> bool:
-        """Tell whether a worker whose job is over must end: Tune would keep it for the next one.
+    def _must_end_worker(self, flight: _Flight) -> bool:
+        """Tell whether a worker whose job is over must end; otherwise Tune keeps it for the next.
 
-        The next one may not take it if other nodes are unfit by now.
+        It must end if the set of unfit nodes has changed, or if the study has more than its share.
         """
         if self._nodes is not None and flight.unfit != frozenset(self._nodes.unfit):
             return True
@@ -184,7 +184,7 @@ class Bridge:
         return self._running > self._slots() or self.execution.study.to_come() == (0, 0)
 
     def add(self, tune_trial: TuneTrial) -> None:
-        """Store Tune's object of a trial."""
+        """Store the object of a Tune trial."""
         self._flights[tune_trial.trial_id].tune_trial = tune_trial
 
     def started(self, trial_id: str) -> None:
@@ -204,22 +204,22 @@ class Bridge:
             if _failed(report, Reason.UNFIT):
                 self.execution.lost(flight.job, _UNFIT, report.worker)
                 self._wanting = True
-                return self._given_up(flight)
+                return self._end_worker(flight)
             if _failed(report, Reason.USER) and self._ending_since is None:
                 self.execution.lost(flight.job, flight.asked or _DRAINED, report.worker)
                 self._wanting = True
-                return self._given_up(flight)
+                return self._end_worker(flight)
             decision = self.execution.report(flight.job, report)
             if decision is Decision.STOP:
                 self._wanting = True
-                if self._gives_up(flight):
-                    return self._given_up(flight)
+                if self._must_end_worker(flight):
+                    return self._end_worker(flight)
                 self._idle += 1
             return decision
         return Decision.STOP
 
-    def _given_up(self, flight: _Flight) -> Decision:
-        """End the worker of a job that is over; Tune then hears of its end."""
+    def _end_worker(self, flight: _Flight) -> Decision:
+        """Kill the worker of a job that is over; Tune then calls `error`, which ignores it."""
         flight.given_up = True
         if flight.tune_trial is not None:
             _kill(flight.tune_trial)
@@ -230,7 +230,7 @@ class Bridge:
         self._warm = self._flights.pop(trial_id, None) is not None or self._warm
 
     def error(self, trial_id: str, error: Exception | None) -> None:
-        """Handle a failed Tune trial: killed for its silence, worker lost, or an error of Ray."""
+        """Handle a failed Tune trial: killed after a timeout, worker lost, or an error of Ray."""
         flight = self._flights.pop(trial_id, None)
         if flight is None or flight.given_up or self.stopping or self.ray_is_lost():
             return
@@ -247,9 +247,9 @@ class Bridge:
                 self.execution.lost(flight.job, fault)
 
     def ray_is_lost(self) -> bool:
-        """Tell whether Ray is lost; then end the run without a further call of it.
+        """Tell whether the run ends, and end it without a further call of Ray if Ray is lost.
 
-        The jobs in flight end as interrupted: their workers are not to blame.
+        The jobs in flight then count as interrupted, not as lost.
         """
         if self._watch.check():
             self.failure = self.failure or self._watch.lost
@@ -257,12 +257,12 @@ class Bridge:
         return self.stopping
 
     def watch(self) -> None:
-        """Kill workers that have been silent for too long; called several times a second."""
+        """Kill workers without a report for too long; called several times a second."""
         now = time.monotonic()
         with self._guard():
             self._wait.turn(bool(self._flights) and not self._running)
         if self._room.share is not None:
-            # A demand takes the room of a trial that waits for it, for some seconds each time.
+            # While it is placed, a demand uses the room of a waiting trial for some seconds.
             more = self._wanting and (self._running > 0 or self._room.fits() < 1)
             self._demand.turn(self._room.missing() if more else 0)
             self._yield(now)
@@ -278,7 +278,7 @@ class Bridge:
     def _yield(self, now: float) -> None:
         """Ask trials to save and end if the study has had more than its share for some seconds.
 
-        Trials that end by themselves meanwhile make room, too. Those that began just now go on.
+        Trials that end by themselves in these seconds make room, too. Young trials continue.
         """
         running = [flight for flight in self._flights.values() if flight.runs]
         excess = sum(not flight.asked for flight in running) - self._slots()
@@ -294,7 +294,7 @@ class Bridge:
             self.plan.ending.make(flight.job.name)
 
     def stop(self) -> None:
-        """Stop proposing, and kill the workers, so that Tune need not wait for them."""
+        """Stop proposing, and kill the workers, so that Tune does not wait for them."""
         if self.stopping:
             return
         self.stopping = True
@@ -303,9 +303,9 @@ class Bridge:
                 _kill(flight.tune_trial)
 
     def end(self) -> None:
-        """Let the workers save their trainings, for some seconds, then end the run.
+        """Let the workers save their trainings for some seconds, then end the run.
 
-        Called at each turn after an interruption.
+        Called in each iteration of Tune's loop after an interruption.
         """
         now = time.monotonic()
         if self._ending_since is None:
@@ -321,16 +321,16 @@ class Bridge:
         return {}
 
     def _starting(self) -> bool:
-        """Tell whether a worker is about to start: it must not wait for another proposal.
+        """Tell whether a worker is about to start, so that the next proposal must wait.
 
-        Otherwise two workers that finish together would both wait for both proposals, every time.
+        Otherwise two workers that finish at the same time would both wait for both proposals.
         """
-        begun = time.monotonic() - HEAD_START
+        earliest = time.monotonic() - HEAD_START
         return (
             self._warm
             and len(self._flights) <= FEW_WORKERS
             and any(
-                flight.since > begun
+                flight.since > earliest
                 and (flight.tune_trial is None or flight.tune_trial.status == TuneTrial.PENDING)
                 for flight in self._flights.values()
             )
@@ -347,9 +347,9 @@ class Bridge:
 
 
 def _failed(report: Report, reason: Reason) -> bool:
-    """Tell whether an attempt ended for a reason.
+    """Tell whether an attempt ended for `reason`.
 
-    USER: the driver asked its worker to save and end. UNFIT: its node cannot train the study.
+    With USER the driver asked the worker to save and end; with UNFIT the node cannot train.
     """
     return isinstance(report.content, Failure) and report.content.reason == reason
 
@@ -359,5 +359,5 @@ def _kill(tune_trial: TuneTrial) -> None:
     if actor is not None:
         try:
             ray.kill(actor)
-        except RayError:  # already gone
+        except RayError:  # the actor has already ended
             return

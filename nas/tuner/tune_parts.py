@@ -1,4 +1,4 @@
-"""What Ray Tune calls: a Searcher, a TrialScheduler, a Stopper and a Callback over one `Bridge`."""
+"""The objects that Ray Tune calls: Searcher, TrialScheduler, Stopper and Callback of a `Bridge`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ from nas.tuner.tune_bridge import Bridge
 
 
 class StudySearcher(Searcher):
-    """Gives Tune the jobs of the study; saves nothing, because the store is the record."""
+    """Gives Tune the jobs of the study; it saves nothing, because the store is the record."""
 
     def __init__(self, bridge: Bridge) -> None:
         """Use `bridge`."""
@@ -41,7 +41,7 @@ class StudySearcher(Searcher):
 
 
 class StudyCallback(tune.Callback):
-    """Tells the study that a worker began; before, Tune's trial waits for one."""
+    """Tells the study that a worker began; until then, the Tune trial waits for a worker."""
 
     def __init__(self, bridge: Bridge) -> None:
         """Use `bridge`."""
@@ -50,7 +50,7 @@ class StudyCallback(tune.Callback):
     def on_trial_start(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
     ) -> None:
-        """Record it."""
+        """Record that a worker began."""
         self._bridge.started(trial.trial_id)
 
 
@@ -72,10 +72,10 @@ class StudyScheduler(TrialScheduler):
         """Record one report; the study decides whether the trial continues."""
         answer = result.get("answer")
         if answer is not None:
-            self._bridge.node_told(result["node"], result["report"].worker, answer)
+            self._bridge.node_answered(result["node"], result["report"].worker, answer)
         decision = self._bridge.result(trial.trial_id, result["report"])
-        go_on = decision is Decision.CONTINUE
-        return str(TrialScheduler.CONTINUE if go_on else TrialScheduler.STOP)
+        continues = decision is Decision.CONTINUE
+        return str(TrialScheduler.CONTINUE if continues else TrialScheduler.STOP)
 
     def on_trial_error(self, tune_controller: Any, trial: TuneTrial) -> None:
         """Handle a lost worker."""
@@ -87,16 +87,16 @@ class StudyScheduler(TrialScheduler):
         """Do nothing: the last report is already recorded."""
 
     def on_trial_remove(self, tune_controller: Any, trial: TuneTrial) -> None:
-        """Do nothing: the execution requeues jobs that never ran."""
+        """Do nothing: the execution requeues jobs that have not run."""
 
     def choose_trial_to_run(self, tune_controller: Any) -> TuneTrial | None:
-        """Let Tune choose in first-in first-out order; silent workers are detected here."""
+        """Check for workers without reports, and let Tune choose in first-in first-out order."""
         self._bridge.watch()
         return None
 
     def debug_string(self) -> str:
         """Describe the scheduler."""
-        return "Decided by the study's own rungs."
+        return "The study decides at its rungs."
 
 
 class StudyStopper(Stopper):
@@ -112,7 +112,7 @@ class StudyStopper(Stopper):
         return False
 
     def stop_all(self) -> bool:
-        """Tell whether Tune should end; the workers are killed first."""
+        """Tell whether Tune should end; the bridge kills the workers first."""
         self._bridge.turn()
         if self._interrupted():
             self._bridge.end()

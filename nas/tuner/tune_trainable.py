@@ -1,4 +1,4 @@
-"""The Trainable: one epoch of one attempt for each step, in a reused worker process."""
+"""The Trainable: each step is one epoch of an attempt, in a worker process that is reused."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -34,15 +34,15 @@ class TrialTrainable(tune.Trainable):
     Tune gets an error only if the process is lost.
 
     On a cluster the config has the versions `expected` of a node, and the worker checks its node
-    before it trains; then its first reports have the `node`, its `host` and its `answer`.
+    before it trains; its reports then have the `node` and its `answer`.
 
-    An attempt begins when its job arrives, in the thread that does all training of the worker: Tune
-    requests the first step only milliseconds later.
+    An attempt begins as soon as its job arrives, in the thread that does all training of the
+    worker, because Tune requests the first step some milliseconds later.
     """
 
     def setup(self, config: dict[str, Any]) -> None:
         """Start the first attempt."""
-        self._begun: Future[Report] | None = None
+        self._first: Future[Report] | None = None  # the report of the first epoch
         self._node = ray.get_runtime_context().get_node_id()
         self._answer: NodeAnswer | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="nas-trial")
@@ -50,19 +50,19 @@ class TrialTrainable(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         """Run one epoch, or wait for the first; return its report."""
-        begun, self._begun = self._begun, None
-        report = (begun or self._thread.submit(self._attempt.advance)).result()
-        told = {} if self._answer is None else {"node": self._node, "answer": self._answer}
-        return {"report": report, **told}
+        first, self._first = self._first, None
+        report = (first or self._thread.submit(self._attempt.advance)).result()
+        node = {} if self._answer is None else {"node": self._node, "answer": self._answer}
+        return {"report": report, **node}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Drop the last attempt and start the next one in the same process."""
+        """Close the last attempt, and start the next one in the same process."""
         self.cleanup()
         self._begin(new_config)
         return True
 
     def cleanup(self) -> None:
-        """Release the attempt."""
+        """Close the attempt."""
         self._thread.submit(self._attempt.close).result()
 
     def _begin(self, config: dict[str, Any]) -> None:
@@ -72,10 +72,10 @@ class TrialTrainable(tune.Trainable):
         expected: Fingerprint | None = config.get("expected")
         make = _evaluator if expected is None else partial(self._checked, expected)
         self._attempt = Attempt(job, partial(make, plan))
-        self._begun = self._thread.submit(self._attempt.advance)
+        self._first = self._thread.submit(self._attempt.advance)
 
     def _checked(self, expected: Fingerprint, plan: WorkerPlan) -> Evaluator:
-        """Return the evaluator of a node that is checked, once by each worker.
+        """Check the node once, and return the evaluator.
 
         Raises:
             TrialError: the node cannot train the study.
