@@ -49,7 +49,7 @@ class Constraint:
         return f"{exact(self.limit)}-{self._typed}"
 
     def shown(self, value: float) -> str:
-        """Return a value of the cost that is limited, rounded, in words."""
+        """Return a value of the limited cost as text, rounded."""
         return f"{cost_metric(self.cost).show(value)} {self.cost}"
 
     @property
@@ -58,7 +58,7 @@ class Constraint:
         return f" {cost_metric(self.cost).exact_unit}".rstrip()
 
     def at(self, value: float) -> str:
-        """Return a ceiling at about `value`, as it may be typed."""
+        """Return a ceiling of about `value` in the form that a user types."""
         amount = cost_metric(self.cost).show(value, 3).replace(" ", "")
         return f"{amount}-{self._typed}"
 
@@ -95,7 +95,7 @@ def parse_budget(text: str) -> Constraint:
     of time.
 
     Raises:
-        BudgetError: the text is anything else; the message lists the valid forms.
+        BudgetError: the text has another form; the message lists the valid ones.
     """
     if "latency" in text.lower():
         return _parse_latency(text)
@@ -110,7 +110,7 @@ def parse_budget(text: str) -> Constraint:
 
 
 def _hint(text: str) -> str:
-    """Return what is missing in a ceiling that cannot be read; empty if unknown."""
+    """Return the probable correction of a ceiling that cannot be read; empty if unknown."""
     plain = text.translate(_DASHES).strip()
     if re.fullmatch(_NUMBER + rf" *{_PREFIX}", plain, re.IGNORECASE):
         return f"Say what it limits: {plain}-flops or {plain}-params. "
@@ -151,7 +151,7 @@ def parse_budgets(texts: Iterable[str]) -> tuple[Constraint, ...]:
     """Read several ceilings, at most one for each cost.
 
     Raises:
-        BudgetError: one cannot be read, or two limit the same cost.
+        BudgetError: a ceiling cannot be read, or two limit the same cost.
     """
     constraints = tuple(parse_budget(text) for text in texts)
     costs = [constraint.cost for constraint in constraints]
@@ -170,7 +170,7 @@ def admits(budget: Sequence[Constraint], cost: Cost) -> bool:
 
 
 def exceeded(budget: Sequence[Constraint], cost: Cost) -> str | None:
-    """Return a message with the value and the first ceiling that `cost` exceeds; None if none."""
+    """Return a message on the first ceiling that `cost` exceeds; None if it exceeds none."""
     for ceiling in budget:
         if not ceiling.admits(cost):
             value = int(getattr(cost, ceiling.cost))
@@ -179,7 +179,7 @@ def exceeded(budget: Sequence[Constraint], cost: Cost) -> str | None:
 
 
 def _exact_time(nanoseconds: int) -> str:
-    """Return a time in its largest unit up to milliseconds, with every digit."""
+    """Return a time in its largest unit up to milliseconds, with all digits."""
     unit = next((unit for unit in ("ms", "us") if nanoseconds >= NANOSECONDS[unit]), "ns")
     whole, rest = divmod(nanoseconds, NANOSECONDS[unit])
     digits = len(str(NANOSECONDS[unit])) - 1
@@ -188,7 +188,7 @@ def _exact_time(nanoseconds: int) -> str:
 
 
 def _exact(count: int) -> str:
-    """Return a count with the largest prefix below it, with every digit."""
+    """Return a count with the largest prefix below it, with all digits."""
     prefix = max((p for p in PREFIXES if PREFIXES[p] <= count), key=PREFIXES.__getitem__)
     whole, rest = divmod(count, PREFIXES[prefix])
     fraction = f"{rest:0{len(str(PREFIXES[prefix])) - 1}d}".rstrip("0") if rest else ""

@@ -2,7 +2,7 @@
 
 The layers of a network are divided into *units*: a convolution with the batch normalisation,
 activation and shuffle that follow it, or another layer with the activation that follows it.
-Runtimes fuse or interleave the layers of a unit, so that only their common time can be measured.
+Runtimes fuse or interleave the layers of a unit, so that only the time of the unit can be measured.
 Equal units take equal times anywhere in a network. The latency of a network is the sum over its
 units plus a fixed time of every network, in integer nanoseconds. The table also records the error
 of these sums for whole networks (`Accuracy`).
@@ -52,7 +52,7 @@ class Latencies(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Layers that are timed together: `key` is equal for equal work, `names` are the layers."""
+    """Layers that are timed together: units with equal keys take equal times."""
 
     key: str
     names: tuple[str, ...]
@@ -192,7 +192,7 @@ def latency_units(layers: Sequence[Layer]) -> list[Unit]:
     """
     readers = Counter(name for layer in layers for name in layer.inputs)
     found: list[list[Layer]] = []
-    growing: dict[str, list[Layer]] = {}  # units of a convolution, by the name of their last layer
+    growing: dict[str, list[Layer]] = {}  # units with a convolution, by the name of the last layer
     for layer in layers:
         if isinstance(layer, Input):
             continue
@@ -213,9 +213,10 @@ def _joins(layer: Layer, readers: Mapping[str, int]) -> bool:
 
 
 def _key(unit: Sequence[Layer]) -> str:
-    """Return what determines the time of a unit: its first layer and the shuffles after it.
+    """Return a text of the layers that determine the time of a unit.
 
-    Runtimes fuse activations, and batch normalisations directly after a convolution.
+    They are the first layer, shuffles, and batch normalisations that do not directly follow a
+    convolution. Runtimes fuse the other layers into the one before them.
     """
     words = [_work(unit[0])]
     for before, part in itertools.pairwise(unit):

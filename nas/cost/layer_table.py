@@ -40,7 +40,7 @@ def layer_records(layers: Iterable[Layer]) -> list[dict[str, Any]]:
 
 
 def layer_texts(records: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Return the records of all layers of a network as texts, under the keys of LAYER_COLUMNS.
+    """Return the records of all layers of a network as texts, with the keys of LAYER_COLUMNS.
 
     `madds_share` is the share of the multiply-adds of the network in percent.
     """

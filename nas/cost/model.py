@@ -136,10 +136,10 @@ class CostModel:
     """Counts the costs of architectures of one space at one input and number of classes.
 
     The result equals `total_cost(lower(...))`. It is a sum over cached blocks: the first call with
-    a block lowers it, later calls look it up. For a kind that plans whole networks, `stage` and
-    `head` are not available. With a `table` the latency is also counted; its fixed time belongs to
-    the stem. `strides` are the strides at the input; by default those of the rule
-    (`nas.space.strides`). `own_head` is that of a task that is no classification.
+    a block lowers it, later calls look it up. For a `NetworkKind`, `stage` and `head` are not
+    available. With a `table` the latency is also counted; its fixed time belongs to the stem.
+    `strides` are the strides at the input; by default those of the rule (`nas.space.strides`).
+    `own_head` is the head of a task other than classification.
     """
 
     space: SearchSpace
@@ -161,7 +161,7 @@ class CostModel:
     )
 
     def __post_init__(self) -> None:
-        """Lower the stem, which is common to all architectures."""
+        """Lower the stem, which all architectures share."""
         self.input_shape = self.input_shape or self.space.deployment
         self.classes = self.classes or self.space.classes
         self.adaptation = adapt(self.space, self.input_shape, self.strides)
@@ -282,9 +282,10 @@ class CostModel:
     def _block(
         self, shape: Shape, values: StageValues, stride: int, first: bool, index: int = -1
     ) -> tuple[Cost, Shape]:
-        """Return the cost and the output shape of a block; the first of a stage has its `index`.
+        """Return the cost and the output shape of a block.
 
-        The layers of the head that read a tap of this block belong to its cost.
+        `index` is that of the stage for its first block, otherwise -1. The layers of the head that
+        read a tap of this block are part of its cost.
         """
         counted = tuple([values[position] for position in self._counted])
         tapped = index == self._tapped

@@ -8,7 +8,7 @@ from nas.space import Conv, Layer, Shuffle
 
 
 class Operation(StrEnum):
-    """What mixes channels, or each channel with its neighbourhood only (depthwise)."""
+    """An operation that mixes or reorders channels; a depthwise one mixes pixels of a channel."""
 
     CONV = "conv"
     DEPTHWISE = "depthwise"
@@ -17,9 +17,9 @@ class Operation(StrEnum):
 
 @dataclass
 class Wiring:
-    """The operations of the last block of a part, each with its groups, and its blocks.
+    """The operations of the last block of a part, each with its groups, and the number of blocks.
 
-    `blocks` is 0 for a part without blocks, which has the operations of all its layers.
+    For a part without blocks, `blocks` is 0, and `operations` are those of all its layers.
     """
 
     operations: list[tuple[Operation, int]]

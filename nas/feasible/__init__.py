@@ -1,8 +1,7 @@
 """Feasible: the architectures within a budget, counted and drawn without listing them.
 
-`feasible_space` returns a space that counts and draws by stages, or lists its members if its block
-kind plans whole networks. `FeasibleUnion` joins several spaces. Internally, the options of each
-stage are reduced to their costs, counted and sampled.
+`feasible_space` returns a space that counts and draws by stages, or that lists its members if its
+block kind plans whole networks. `FeasibleUnion` joins several spaces.
 """
 
 from nas.feasible.band import BAND, NUM_STRATA, edges, stratum_of

@@ -1,9 +1,10 @@
 """Number of architectures within a budget: guaranteed bounds, and an estimate.
 
-Tables of costs rounded down to cells hold the number of ways to spend the budget. A walk that ends
-in certain cells is feasible whatever the rounding; in other cells it may be feasible. The two sums
-are the bounds. Of the uncertain walks 20,000 are drawn; the share of feasible draws gives an
-estimate with Wilson's 95 % interval. If few walks exist, an exact graph counts them.
+Tables of costs rounded down to cells have the number of ways to spend the budget (walks). For some
+end cells all walks are certainly feasible, because rounding cannot change this; for others they may
+be. The sums over the certain cells and over all cells are the bounds. Of the uncertain walks 20,000
+are drawn; the share of feasible draws gives an estimate with Wilson's 95 % interval. If there are
+few walks, an exact graph counts them.
 """
 
 from dataclasses import dataclass
@@ -14,15 +15,15 @@ from nas.feasible.drawing import Drawing
 from nas.feasible.exact_paths import TooManyPathsError
 
 _DRAWS = 20_000
-LISTABLE = 1e11  # walks; an exact graph of more is never small enough
-_ROUNDING = 1e-9  # relative; the rounding errors of the sums of floats are smaller
+LISTABLE = 1e11  # maximum number of walks for which an exact graph may be small enough
+_ROUNDING = 1e-9  # bound of the relative rounding errors of sums of floats
 
 
 @dataclass(frozen=True)
 class Count:
-    """A number of architectures: between `low` and `high`; exact if both are equal.
+    """A number of architectures between `low` and `high`; exact if both are equal.
 
-    Otherwise `estimate` and its 95 % `interval` may narrow it.
+    If not, there may be an `estimate` with its 95 % `interval`.
     """
 
     low: int
@@ -32,7 +33,7 @@ class Count:
 
     @property
     def exact(self) -> bool:
-        """Whether the number is known."""
+        """Whether the number is exact."""
         return self.low == self.high
 
 
@@ -70,7 +71,7 @@ def count_bounds(drawing: Drawing, low: int, high: int) -> Count:
 
 
 def _below(count: float) -> int:
-    """Return an integer that a sum of the tables certainly reaches; exact below 2**53."""
+    """Return an integer that the exact sum certainly reaches; exact below 2**53."""
     return int(count) if count < 2**53 else int(count * (1 - _ROUNDING))
 
 
@@ -80,7 +81,7 @@ def _above(count: float) -> int:
 
 def wilson(hits: int, draws: int) -> tuple[float, float, float]:
     """Return the share of `hits` with its Wilson 95 % interval."""
-    from scipy.stats import binomtest  # takes longer to load than most commands run
+    from scipy.stats import binomtest  # slow to load
 
     found = binomtest(hits, draws)
     interval = found.proportion_ci(method="wilson")

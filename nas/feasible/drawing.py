@@ -1,9 +1,9 @@
 """Uniform draws from one band of a budget, by the method with the fewest rejections.
 
-Rounded tables suffice for most bands: nearly every walk through them is feasible. For a thin band,
-or for ceilings that few architectures meet together, they admit too many infeasible walks; then
-finer tables are tried, and finally the exact graph, which has no rejections. The method depends on
-the band alone, so that equal generators give equal draws.
+Rounded tables are sufficient for most bands: nearly every walk through them is feasible. For a thin
+band, or for ceilings that few architectures meet together, they admit too many infeasible walks.
+Then finer tables are tried, and finally the exact graph, which has no rejections. The method
+depends only on the band, so that equal generators give equal draws.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ from nas.feasible.stage_options import Ints, OptionTable
 
 _FINE = 8192
 _COUNTED = 1 << 14  # cells for one ceiling: bounds within about 0.1 %
-_GOOD, _FAIR = 1 / 4, 1 / 32  # feasible shares of walks that suffice
+_GOOD, _FAIR = 1 / 4, 1 / 32  # sufficient shares of feasible walks
 _PILOT = 512
 _MOST_WALKS = 1 << 20
 _AT_ONCE = 1 << 13
@@ -30,8 +30,8 @@ Walk = Callable[[np.random.Generator, int], Ints]
 
 
 @dataclass(frozen=True)
-class Way:
-    """A method to draw: walks of which about a `share` is feasible."""
+class Method:
+    """A method to draw: walks of which about the share `share` is feasible."""
 
     walk: Walk
     share: float
@@ -41,23 +41,23 @@ class Drawing:
     """Draws members of a space within a budget, from any band of its first ceiling."""
 
     def __init__(self, table: OptionTable, budget: Sequence[Constraint], reduced: Reduced) -> None:
-        """Keep the options; tables are built on first use."""
+        """Store the options; tables are built on first use."""
         self._table, self._budget, self._reduced = table, tuple(budget), reduced
-        self._ways: dict[tuple[int, int], Way | None] = {}
+        self._methods: dict[tuple[int, int], Method | None] = {}
 
     def draw(self, rng: np.random.Generator, count: int, low: int, high: int) -> Ints:
         """Return rows (at most count, stages) of members whose first cost is from `low` to `high`.
 
-        Fewer than `count` only if the band is empty, or a million walks found no more.
+        There are fewer than `count` only if the band is empty, or a million walks found no more.
         """
         none = np.empty((0, len(self._table.stages)), dtype=np.int64)
-        way = self._way(low, high)
-        if way is None:
+        method = self._method(low, high)
+        if method is None:
             return none
         found, missing, walked = [none], count, 0
         while missing and walked < _MOST_WALKS + count:
-            walks = min(_AT_ONCE, max(1, round(missing / way.share)))
-            rows = way.walk(rng, walks)
+            walks = min(_AT_ONCE, max(1, round(missing / method.share)))
+            rows = method.walk(rng, walks)
             rows = rows[self._inside(rows, low, high)][:missing]
             found.append(rows)
             missing -= len(rows)
@@ -83,7 +83,7 @@ class Drawing:
         return self.tables.ends(*self._spent(low, high))
 
     def walks(self, tables: RoundedTables, ends: Ends) -> Walk:
-        """Return walks through `tables`, uniform over all walks from `ends`."""
+        """Return a function that draws walks through `tables`, uniform over those from `ends`."""
         cumulated = np.cumsum(ends.ways)
 
         def walk(rng: np.random.Generator, count: int) -> Ints:
@@ -114,7 +114,7 @@ class Drawing:
     def _spent(self, low: int, high: int) -> tuple[int, int]:
         """Return a band of the first cost as a band of the cost above the cheapest network.
 
-        Its ends are moved inwards to costs that occur, so that a gap gives an empty band.
+        Its ends are moved inwards to possible costs, so that a band between two of them is empty.
         """
         if not self._budget:
             return 0, 0
@@ -122,13 +122,13 @@ class Drawing:
         most = min(high - floor, int(self._reduced.slack[0]))
         return -((floor - low) // unit) * unit, most // unit * unit
 
-    def _way(self, low: int, high: int) -> Way | None:
-        if (low, high) not in self._ways:
-            self._ways[low, high] = self._choose(low, high)
-        return self._ways[low, high]
+    def _method(self, low: int, high: int) -> Method | None:
+        if (low, high) not in self._methods:
+            self._methods[low, high] = self._choose(low, high)
+        return self._methods[low, high]
 
-    def _choose(self, low: int, high: int) -> Way | None:
-        """Return the first method that suffices for a band, or None if the band is empty."""
+    def _choose(self, low: int, high: int) -> Method | None:
+        """Return the first sufficient method for a band, or None if the band is empty."""
         if self._reduced.empty:
             return None
         least, most = self._spent(low, high)
@@ -137,27 +137,27 @@ class Drawing:
             return None
         certain = float(ends.ways[ends.certain].sum() / ends.ways.sum())
         if certain >= _GOOD:
-            return Way(self.walks(self.tables, ends), certain)
-        ways = [self._tried(self.tables, low, high)]
+            return Method(self.walks(self.tables, ends), certain)
+        methods = [self._tried(self.tables, low, high)]
         band = (low, high) != (0, self._budget[0].limit)
-        if ways[0].share < _GOOD and (band or len(self._budget) == 1):
+        if methods[0].share < _GOOD and (band or len(self._budget) == 1):
             if not len(self._fine.ends(least, most).cells):
-                return None  # bounds that hold no network: the coarse ones were only wider
-            ways.append(self._tried(self._fine, low, high))
-        best = max(ways, key=lambda way: way.share)
+                return None  # the finer rounding shows that no network is in the band
+            methods.append(self._tried(self._fine, low, high))
+        best = max(methods, key=lambda method: method.share)
         if best.share >= _FAIR:
             return best
         try:
             paths = self.paths(low, high)
         except TooManyPathsError:
             return best
-        return Way(paths.walk, 1.0) if paths.exact else None
+        return Method(paths.walk, 1.0) if paths.exact else None
 
-    def _tried(self, tables: RoundedTables, low: int, high: int) -> Way:
-        """Return walks through `tables` with their share of feasible ones in a pilot."""
+    def _tried(self, tables: RoundedTables, low: int, high: int) -> Method:
+        """Return walks through `tables`, with the share of feasible ones in a pilot sample."""
         walk = self.walks(tables, tables.ends(*self._spent(low, high)))
         pilot = walk(np.random.default_rng(0), _PILOT)
-        return Way(walk, max(self.inside(pilot, low, high), 0.5) / _PILOT)
+        return Method(walk, max(self.inside(pilot, low, high), 0.5) / _PILOT)
 
     @cached_property
     def _fine(self) -> RoundedTables:

@@ -1,8 +1,9 @@
 """Encoding of architectures as rows of numbers, for samplers.
 
-Every choice of every stage with more than one value is a variable. Its code is the index of its
-value, or DEAD if the canonical form has no value or one that represents several. The profile of an
-architecture holds its other numbers known before training: its costs, and the shares of the stages.
+Every choice of a stage with more than one value is a variable. Its code is the index of its value,
+or DEAD if the canonical form has no value, or a value that is not among the choices. The profile of
+an architecture has the other numbers known before training: its costs, and the shares of the
+stages.
 """
 
 import math
@@ -19,7 +20,7 @@ DEAD = -1
 
 @dataclass(frozen=True)
 class Variable:
-    """One choice of one stage; `ordered` if its values are numbers in rising order."""
+    """One choice of one stage, and its values."""
 
     stage: str
     key: str
@@ -50,11 +51,11 @@ class Coding(Protocol):
         ...
 
     def decode(self, codes: Sequence[int]) -> Architecture | None:
-        """Return the canonical architecture, or None if not a member; DEAD means any value."""
+        """Return the canonical architecture, or None if not a member; DEAD is any value."""
         ...
 
     def profile(self, architecture: Architecture) -> tuple[float, ...]:
-        """Return numbers known before training; all architectures have equally many."""
+        """Return numbers known before training; the same number of them for all architectures."""
         ...
 
 
@@ -64,7 +65,7 @@ class SpaceCoding:
     def __init__(
         self, costs: CostModel, cost: Callable[[Architecture], Cost] | None = None
     ) -> None:
-        """Set up the variables of the space of `costs`; `cost` may be a cached `costs.cost`."""
+        """Set up the variables of the space of `costs`; `cost` may be `costs.cost` with a cache."""
         self._costs, self._space = costs, costs.space
         self._cost = cost or costs.cost
         self._planned = isinstance(self._space.kind, NetworkKind)
@@ -104,7 +105,7 @@ class SpaceCoding:
 
     @property
     def num_costs(self) -> int:
-        """How many costs a profile begins with; latency only if it is counted."""
+        """The number of costs at the beginning of a profile; latency only with a table."""
         return len(self._costs.names)
 
     def profile(self, architecture: Architecture) -> tuple[float, ...]:
@@ -121,7 +122,7 @@ class SpaceCoding:
 
 
 class UnionCoding:
-    """The coding of several spaces: the space, and the variables of each, DEAD in the others."""
+    """The coding of several spaces: the space, and the variables of each; DEAD in other spaces."""
 
     def __init__(self, parts: Mapping[str, SpaceCoding]) -> None:
         """Concatenate the variables of `parts`, by the name of their space."""
@@ -154,6 +155,6 @@ class UnionCoding:
         return None
 
     def profile(self, architecture: Architecture) -> tuple[float, ...]:
-        """Return the logarithms of the costs; shares of stages differ in meaning between spaces."""
+        """Return the logarithms of the costs; the stages of different spaces are not comparable."""
         part = self._parts[architecture.space]
         return part.profile(architecture)[: part.num_costs]

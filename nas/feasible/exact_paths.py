@@ -1,8 +1,8 @@
 """The feasible architectures of a tight budget as paths through a graph; exact, no rejections.
 
 A node is a width and the exact cost of the stages before it; an edge is an option. Only nodes that
-the rounded tables can complete are kept, so that the graph is small if few architectures fit,
-however large the space is. It supports any number of ceilings.
+the rounded tables can complete are kept, so that the graph is small if few architectures are
+feasible, also in a large space. It supports any number of ceilings.
 """
 
 import math
@@ -17,7 +17,7 @@ from nas.feasible.stage_options import Floats, Ints
 
 _MOST_EDGES = 3_000_000
 _AT_ONCE = 1 << 21
-_SLIP = 1e-9  # far above the rounding of sums over 3,000,000 edges
+_SLIP = 1e-9  # larger than the rounding errors of sums over 3,000,000 edges
 
 
 class TooManyPathsError(Exception):
@@ -26,9 +26,10 @@ class TooManyPathsError(Exception):
 
 @dataclass(frozen=True)
 class _Layer:
-    """The edges of one stage by source node: `starts` has one entry more than there are nodes.
+    """The edges of one stage in the order of their source nodes.
 
-    `ends` are nodes of the next layer, `rows` options, `weights` the architectures of an option.
+    The edges of node i begin at `starts[i]` and end before `starts[i + 1]`. `ends` are nodes of the
+    next layer, `rows` options, `weights` the number of architectures of an option.
     """
 
     starts: Ints
@@ -41,7 +42,7 @@ class Paths:
     """All members of a band within the budget."""
 
     def __init__(self, tables: RoundedTables, low: int, high: int) -> None:
-        """Find the nodes from the first stage on; the first reduced cost ends in a band.
+        """Find the nodes from the first stage on; the first reduced cost is from `low` to `high`.
 
         Raises:
             TooManyPathsError: there are more than 3,000,000 edges.
@@ -94,7 +95,7 @@ class Paths:
     def _nodes(self, widths: Ints, costs: Ints) -> tuple[Ints, Ints]:
         """Return one position of each distinct (width, costs), and the node of each row."""
         sizes = [int(size) for size in self._reduced.slack // self._reduced.unit + 1]
-        if math.prod(sizes) < 2**40:  # then one number and the width identify a node
+        if math.prod(sizes) < 2**40:  # then one integer can identify a node
             key = widths
             for column, unit, size in zip(costs.T, self._reduced.unit, sizes, strict=True):
                 key = key * size + column // unit
@@ -112,14 +113,14 @@ class Paths:
         kept = (sums <= self._reduced.slack).all(axis=2) & (sums[..., 0] <= self._high)
         node, step = np.nonzero(kept)
         costs = sums[node, step]
-        live = np.zeros(len(node), dtype=bool)
+        completable = np.zeros(len(node), dtype=bool)
         for after in np.unique(steps.next_widths[step]):
             chosen = np.flatnonzero(steps.next_widths[step] == after)
             most = self._reduced.most[index + 1][int(after)][0]
             reaches = costs[chosen, 0] + most >= self._low
             finishes = self._tables.finishes(index + 1, int(after), costs[chosen])
-            live[chosen] = reaches & finishes
-        node, step, costs = node[live], step[live], costs[live]
+            completable[chosen] = reaches & finishes
+        node, step, costs = node[completable], step[completable], costs[completable]
         return (
             nodes[node], steps.rows[step], steps.next_widths[step], costs, steps.weights[step],
         )  # fmt: skip
@@ -133,23 +134,24 @@ class Paths:
         return int(found[0])
 
     def _weigh(self, leaves: int) -> list[Floats]:
-        """Return, for each layer, where a number from (node) to (node + 1) falls on an edge."""
+        """Return for each layer the cumulated shares of the edges of a node, plus its index."""
         ways = np.ones(leaves)
         turns: list[Floats] = []
         for layer in reversed(self._layers):
             edges = ways[layer.ends] * layer.weights
             ways = _by_node(edges, layer.starts)
             degree = np.diff(layer.starts)
-            running = np.concatenate(([0.0], np.cumsum(edges / np.repeat(_some(ways), degree))))
+            sums = np.repeat(_nonzero(ways), degree)
+            running = np.concatenate(([0.0], np.cumsum(edges / sums)))
             base = np.repeat(running[layer.starts[:-1]], degree)
             share = running[1:] - base
-            share[share > 1 - _SLIP] = 1.0  # rounding must not leave a gap
+            share[share > 1 - _SLIP] = 1.0  # avoids a gap due to rounding
             turns.insert(0, np.repeat(np.arange(len(degree)), degree) + share)
         return turns
 
 
-def _some(ways: Floats) -> Floats:
-    """Return `ways` without zeros, to divide by."""
+def _nonzero(ways: Floats) -> Floats:
+    """Return `ways` with zeros replaced by 1, as divisors."""
     return np.where(ways > 0, ways, 1.0)
 
 

@@ -17,7 +17,8 @@ class Distribution:
 
     `whole[i]` architectures cost from `edges[i]` to below `edges[i + 1]`; `feasible[i]` of them are
     within the budget. The ratio of adjacent edges is constant except at the ends; the ceiling is an
-    edge. `sampled` is true if `feasible` was estimated by random draws, as with several ceilings.
+    edge. `sampled` is true if `feasible` was estimated by random draws, because there are several
+    ceilings.
     """
 
     cost: str
@@ -56,7 +57,7 @@ def distribution(space: FeasibleSpace, count: Count, bins: int) -> Distribution:
 def _edges(least: int, most: int, limit: int | None, bins: int) -> list[float]:
     """Return edges of a constant ratio from the lowest to the highest cost; one is the limit.
 
-    Half a unit is added to each edge, because a cost equal to an edge belongs below it.
+    Half a unit is added to each edge, so that a cost equal to an edge is counted below it.
     """
     anchor = limit if limit is not None and limit < most else most
     ratio = (most / least) ** (1 / bins) if most > least else 2.0

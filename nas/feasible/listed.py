@@ -1,7 +1,7 @@
-"""Feasible spaces by listing: for block kinds that plan whole networks.
+"""Feasible spaces by listing, for block kinds that plan whole networks.
 
-The cost of such a network is not a sum over its stages, so that no table can be built. Instead
-every member is listed with its exact cost. The interface is the same as of FeasibleSpace.
+The cost of such a network is not a sum over its stages, so that no table can be built. Instead, all
+members are listed with their exact costs. The interface is that of FeasibleSpace.
 """
 
 import itertools
@@ -24,7 +24,7 @@ def feasible_space(costs: CostModel, budget: Sequence[Constraint]) -> FeasibleSp
     """Return the architectures of a space within a budget, by stages or listed.
 
     Raises:
-        SpaceError: the space must be listed, and is too large.
+        SpaceError: the space must be listed, but is too large.
     """
     kind = ListedSpace if isinstance(costs.space.kind, NetworkKind) else FeasibleSpace
     return kind(costs, budget)
@@ -48,7 +48,7 @@ class ListedSpace(FeasibleSpace):
 
     @cached_property
     def total(self) -> int:
-        """The number of distinct architectures of the space, whatever their cost; exact."""
+        """The exact number of distinct architectures of the space, feasible or not."""
         return len(self._members)
 
     def bounds(self) -> tuple[int, int]:
@@ -73,7 +73,7 @@ class ListedSpace(FeasibleSpace):
         return [self._members[index] for index in rng.choice(chosen, count).tolist()]
 
     def spread(self, cost: str, edges: Sequence[float]) -> list[float]:
-        """Return how many architectures of the space, feasible or not, cost between the edges."""
+        """Return the numbers of architectures, feasible or not, with a `cost` between the edges."""
         found, _ = np.histogram(self._costs[:, COST_NAMES.index(cost)], edges)
         return [float(number) for number in found]
 
@@ -114,12 +114,12 @@ def members(space: SearchSpace) -> list[Architecture]:
     """Return the distinct members of `space`.
 
     Raises:
-        SpaceError: there are too many to list.
+        SpaceError: the members are too many to list.
     """
     chains: list[tuple[tuple[StageValues, ...], int]] = [((), space.stem_width)]
     for index in range(len(space.stages)):
-        spelled = list(dict.fromkeys(_stage_values(space, index)))
-        steps = {width: _steps(space, spelled, width) for width in {width for _, width in chains}}
+        canonical = list(dict.fromkeys(_stage_values(space, index)))
+        steps = {width: _steps(space, canonical, width) for width in {width for _, width in chains}}
         if sum(len(steps[width]) for _, width in chains) > MOST:
             raise SpaceError(
                 f"the space {space.name} has more than {MOST:,} architectures, too many to list.",
@@ -141,11 +141,11 @@ def _stage_values(space: SearchSpace, index: int) -> Iterator[StageValues]:
 
 
 def _steps(
-    space: SearchSpace, spelled: Sequence[StageValues], width: int
+    space: SearchSpace, canonical: Sequence[StageValues], width: int
 ) -> list[tuple[StageValues, int]]:
     """Return the values that can be built after `width` channels, with their output width."""
     steps = []
-    for values in spelled:
+    for values in canonical:
         choices = {k: v for k, v in zip(space.keys, values, strict=True) if v is not None}
         if space.problem(choices, width) is None:
             steps.append((values, int(choices.get("width", width))))

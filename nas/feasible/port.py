@@ -1,4 +1,4 @@
-"""The interface of a space within its budget, or of several, that samplers use."""
+"""The interface through which samplers use one or several spaces within a budget."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -20,7 +20,7 @@ class Feasible(Protocol):
 
     @property
     def num_parts(self) -> int:
-        """How many spaces are searched at once."""
+        """The number of spaces."""
         ...
 
     @property
@@ -29,19 +29,22 @@ class Feasible(Protocol):
         ...
 
     def part(self, index: int) -> "Feasible":
-        """Return one of the spaces alone."""
+        """Return one of the spaces."""
         ...
 
     def sample(
         self, rng: np.random.Generator, low: float = 0.0, high: float = 1.0
     ) -> Architecture | None:
-        """Draw uniformly from those that use a share of the first ceiling from `low` to `high`."""
+        """Draw uniformly from the architectures with a share of the first ceiling in a band.
+
+        The band is from `low` to `high`. None if it has no architecture.
+        """
         ...
 
     def sample_many(
         self, rng: np.random.Generator, count: int, low: float = 0.0, high: float = 1.0
     ) -> list[Architecture]:
-        """Draw `count` as `sample` does; fewer only if there are no more."""
+        """Draw `count` architectures as `sample` does; fewer only if no more are found."""
         ...
 
     def admits(self, architecture: Architecture) -> bool:

@@ -1,9 +1,9 @@
 """Draws from a superset of the feasible architectures: those within the budget at rounded costs.
 
-For every stage and width a table holds the number of ways to complete a network, by the cells that
-remain to be spent. Costs rounded down admit every feasible architecture and a few others. A walk
-through the stages in proportion to the tables draws exactly uniformly from all of them; many walks
-run at once.
+Costs are rounded down to cells, which admits every feasible architecture and a few others. For
+every stage and width a table has the number of ways to complete a network, by the number of cells
+that remain to be spent. A walk through the stages that chooses in proportion to these numbers draws
+uniformly from all of them; many walks run at once.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,16 +17,16 @@ from nas.feasible.slack import Reduced, Steps
 from nas.feasible.stage_options import Floats, Ints
 
 CELLS = {1: 512, 2: 128, 3: 32}  # more cells admit fewer infeasible walks, but are slower
-_AT_ONCE = 1 << 18  # numbers in one step of the walks, to fit the cache
+_AT_ONCE = 1 << 18  # numbers in one step of the walks, which fit in the cache
 
 
 @dataclass(frozen=True)
 class _Moves:
     """The options from one width to another that spend the same cells, merged into moves.
 
-    `cells` (moves, constraints) are sorted by the first constraint; `rows` are the options in the
-    order of their move, `cumulated` their cumulated weights, `ends` the end of each move among
-    them.
+    `cells` (moves, constraints) are sorted by the first constraint, `weights` (moves,) are the
+    numbers of architectures. `rows` are the options in the order of their moves, `cumulated` their
+    cumulated weights, `ends` the position after the last option of each move.
     """
 
     cells: Ints
@@ -38,9 +38,10 @@ class _Moves:
 
 @dataclass(frozen=True)
 class Ends:
-    """Start cells of walks that end in a band: cells to spend (n, constraints), and their number.
+    """The start cells of walks that end in a band.
 
-    `certain` marks cells from which every walk ends in the band and within the budget.
+    `cells` (n, constraints) are the cells to spend, `ways` (n,) the numbers of walks. `certain`
+    marks the cells from which all walks end in the band and within the budget.
     """
 
     cells: Ints
@@ -78,7 +79,7 @@ class RoundedTables:
             onward = {
                 width: np.array(
                     [_shifted(moves, self._ways[0][to]) for to, moves in step.items()]
-                ).reshape(-1, *self.shape)  # also if two ceilings leave no step from a width
+                ).reshape(-1, *self.shape)  # for a width without a step within two ceilings
                 for width, step in stage.items()
             }
             self._onward.insert(0, onward)
@@ -110,8 +111,8 @@ class RoundedTables:
     def about(self, spent: int) -> float:
         """Return approximately how many networks spend at most `spent` of the first reduced cost.
 
-        Half of the largest rounding error of a network is added to its rounded cost. Everything is
-        counted if `spent` is the slack or more.
+        Half of the largest rounding error of a network is added to its rounded cost. All networks
+        are counted if `spent` is the slack or more.
         """
         ways = self._ways[0][self.reduced.stem]
         cells = np.arange(len(ways)) * self.unit[0]
@@ -121,9 +122,10 @@ class RoundedTables:
         return float(ways[within].sum())
 
     def finishes(self, index: int, width: int, spent: Ints) -> NDArray[np.bool_]:
-        """Tell for each of `spent` (n, constraints) before a stage whether it may be completed.
+        """Return a mask (n,) of the costs `spent` before a stage that may be completed.
 
-        A necessary condition: a completion is within the budget at rounded costs.
+        This is a necessary condition: a completion is within the budget at rounded costs. `spent`
+        is (n, constraints).
         """
         left = (self.reduced.slack - spent) // self.unit
         within: NDArray[np.bool_] = self._reach[index][width][tuple(left.T)]
@@ -131,7 +133,7 @@ class RoundedTables:
 
     @cached_property
     def _reach(self) -> list[dict[int, NDArray[np.bool_]]]:
-        """Whether some completion spends at most so many cells."""
+        """Whether a completion spends at most a number of cells, by stage, width and cells."""
         return [{width: _reached(ways) for width, ways in stage.items()} for stage in self._ways]
 
     def walk(self, rng: np.random.Generator, left: Ints) -> Ints:
@@ -159,7 +161,7 @@ class RoundedTables:
         return rows
 
     def _targets(self, index: int, width: int, left: Ints, turns: Floats) -> Ints:
-        """Choose the next width of every walk, by its position among the moves."""
+        """Choose the next width of every walk; return its position among the moves."""
         ways = self._onward[index][width][(slice(None), *left.T)]
         cumulated = np.cumsum(ways, axis=0)
         chosen = (cumulated <= turns * cumulated[-1]).sum(axis=0)
@@ -197,13 +199,13 @@ class RoundedTables:
 
     @cached_property
     def _padded(self) -> list[dict[int, Floats]]:
-        """The tables, flat, with as many zeros below as there are cells: no move leaves them."""
+        """The flat tables, padded below with as many zeros as cells: no move leaves them."""
         width = [(size, 0) for size in self.shape]
         return [{w: np.pad(ways, width).ravel() for w, ways in s.items()} for s in self._ways]
 
 
 def _parts(moves: _Moves, left: Ints) -> Iterator[Ints]:
-    """Split the sorted cells into parts of the size of one step of the walks."""
+    """Split the sorted cells into parts for one step of the walks each."""
     position = 0
     while position < len(left):
         size = max(1, _AT_ONCE // len(moves.cells))
@@ -212,21 +214,21 @@ def _parts(moves: _Moves, left: Ints) -> Iterator[Ints]:
 
 
 def _possible(chosen: Ints, ways: Floats) -> Ints:
-    """Return `chosen`, or the last choice with a way if rounding went beyond it."""
+    """Return `chosen`, or the last possible choice if `chosen` is beyond it due to rounding."""
     last = len(ways) - 1 - np.argmax(ways[::-1] > 0, axis=0)
     possible: Ints = np.minimum(chosen, last)
     return possible
 
 
 def _units(reduced: Reduced, cells: int) -> Ints:
-    """Return the size of a cell for each constraint; the exact unit if that gives few cells."""
+    """Return the size of a cell for each constraint, a multiple of the exact unit."""
     least = -(-reduced.slack // (cells - 1))
     units: Ints = np.maximum(1, -(-least // reduced.unit)) * reduced.unit
     return units
 
 
 def _grouped(steps: Steps, chosen: NDArray[np.bool_], unit: Ints) -> _Moves:
-    """Return the options of `chosen` by the cells that they spend."""
+    """Return the options of `chosen`, merged by the cells that they spend."""
     weights = steps.weights[chosen]
     cells, inverse = np.unique(steps.costs[chosen] // unit, axis=0, return_inverse=True)
     order = np.argsort(inverse.ravel(), kind="stable")
@@ -239,10 +241,10 @@ def _grouped(steps: Steps, chosen: NDArray[np.bool_], unit: Ints) -> _Moves:
 def _shifted(moves: _Moves, source: Floats) -> Floats:
     """Sum the ways of the next stage, shifted by the cells of every move."""
     result = np.zeros(source.shape)
-    held = np.flatnonzero(source.any(axis=tuple(range(1, source.ndim))))
-    if not len(held):
+    nonzero = np.flatnonzero(source.any(axis=tuple(range(1, source.ndim))))
+    if not len(nonzero):
         return result
-    size, begin, end = len(source), int(held[0]), int(held[-1]) + 1  # all others are zero
+    size, begin, end = len(source), int(nonzero[0]), int(nonzero[-1]) + 1
     weights: list[float] = moves.weights.tolist()
     weighted = {weight: weight * source for weight in set(weights)}  # most weights are equal
     for (step, *others), weight in zip(moves.cells.tolist(), weights, strict=True):

@@ -1,9 +1,9 @@
-"""The cost of options above the cheapest completion, and the slack of a budget.
+"""Reduced costs: the cost of options above the cheapest completion, and the slack of a budget.
 
 The cost of the cheapest completion from every width is subtracted once. Then every reduced cost is
 at least zero, and the reduced cost of a network is its cost minus the cost of the cheapest network.
-The *slack* is what the budget leaves of it. A tight budget leaves little slack and few options
-within it; other options are removed here.
+The *slack* is the maximum reduced cost within the budget. Options that exceed it are removed; with
+a tight budget few options remain.
 """
 
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ _FAR = 2**60  # more than any network costs
 class Steps:
     """The options of one stage after one width that are within a budget.
 
-    `rows` are their positions among the StageOptions, `costs` (options, constraints) their reduced
-    costs, `weights` the number of architectures of each.
+    `rows` are their positions among the StageOptions, `next_widths` their output widths, `costs`
+    (options, constraints) their reduced costs, `weights` their numbers of architectures.
     """
 
     rows: Ints
@@ -33,14 +33,14 @@ class Steps:
 
 
 class Reduced:
-    """One space within one budget, by reduced costs; a single cost of zero without a budget.
+    """One space within one budget, by reduced costs; without a budget, a single cost of zero.
 
-    `floor` is the minimum of each limited cost. `slack` is what the budget leaves above it, at most
-    the range of the space, and negative if the budget admits nothing.
+    `floor` is the minimum of each limited cost. `slack` is the difference of the budget and the
+    floor, at most the range of the space; it is negative if the budget admits no architecture.
     """
 
     def __init__(self, table: OptionTable, budget: Sequence[Constraint]) -> None:
-        """Subtract the cheapest completions, and remove options that no member can have."""
+        """Subtract the cheapest completions, and remove options that no feasible member has."""
         self.table = table
         self.columns = [COST_NAMES.index(part.cost) for part in budget]
         self._limits = np.array([part.limit for part in budget] or [0], dtype=np.int64)
@@ -54,7 +54,7 @@ class Reduced:
         self.stages: list[dict[int, Steps]] = []
         if (self.slack >= 0).all():
             self._prune()
-        # the largest remaining reduced costs
+        # The largest remaining reduced costs of completions.
         self.most = [
             {width: most[i][width] - self._least[i][width] for width in widths}
             for i, widths in enumerate(self.forward)
@@ -76,7 +76,7 @@ class Reduced:
 
     @cached_property
     def total(self) -> int:
-        """The number of architectures of the remaining options, within the budget or not."""
+        """The number of architectures with the remaining options, within the budget or not."""
         counts = dict.fromkeys(self.forward[-1], 1)
         for stage in reversed(self.stages):
             counts = {width: _weigh(steps, counts) for width, steps in stage.items()}
@@ -88,9 +88,9 @@ class Reduced:
         return spent
 
     def limited(self, costs: Ints) -> Ints:
-        """Return the columns of `costs`, rows or one row, that the budget limits.
+        """Return the columns of `costs` (..., 4) that the budget limits.
 
-        A column of zeros without a budget.
+        Without a budget, return one column of zeros.
         """
         if not self.columns:
             return np.zeros((*costs.shape[:-1], 1), dtype=np.int64)
@@ -99,7 +99,7 @@ class Reduced:
     def _completions(self, least: bool) -> list[dict[int, Ints]]:
         """Return the least or the greatest cost of a completion from every width, for each cost.
 
-        It is a huge number, positive or negative, for a width without a completion.
+        For a width without a completion it is plus or minus `_FAR`, a huge number.
         """
         last = len(self.table.stages)
         sign = 1 if least else -1
@@ -139,10 +139,10 @@ class Reduced:
 
     def _steps(self, index: int, options: StageOptions, width: int) -> Steps:
         after = _after(options.next_widths, self._least[index + 1])
-        live = np.flatnonzero((after < _FAR).all(axis=1))
-        costs = self.limited(options.costs)[live] + after[live] - self._least[index][width]
-        weights = options.weights[live].astype(np.int64)
-        return Steps(live, options.next_widths[live], costs, weights)
+        rows = np.flatnonzero((after < _FAR).all(axis=1))
+        costs = self.limited(options.costs)[rows] + after[rows] - self._least[index][width]
+        weights = options.weights[rows].astype(np.int64)
+        return Steps(rows, options.next_widths[rows], costs, weights)
 
 
 def _after(next_widths: Ints, values: dict[int, Ints]) -> Ints:

@@ -1,7 +1,7 @@
 """The distinct options of every stage of a space, with their exact costs.
 
-A stage maps its input width to its output width. Equal canonical forms count once; choices that do
-not change the cost are kept separately, as variants of one option.
+A stage maps its input width to its output width. Equal canonical forms count once. Forms that
+differ only in choices that do not change the cost are variants of one option.
 """
 
 import itertools
@@ -23,11 +23,11 @@ _Kind = tuple[dict[str, Value], list[dict[str, Value]]]
 
 @dataclass(frozen=True)
 class StageOptions:
-    """The distinct options of one stage after one input width, one row for each cost.
+    """The distinct options of one stage after one input width.
 
     `values` are canonical stage values without the choices that do not change the cost;
     `variants[i]` lists the values of those choices. `costs` is (options, 4) in the order of
-    COST_NAMES, `weights` the number of variants.
+    COST_NAMES, `weights` (options,) the numbers of variants.
     """
 
     values: list[dict[str, Value]]
@@ -38,7 +38,7 @@ class StageOptions:
 
     @cached_property
     def widths(self) -> list[int]:
-        """The next widths as Python integers, which are faster one by one."""
+        """The next widths as Python integers, which are faster to access one by one."""
         return [int(width) for width in self.next_widths]
 
 
@@ -58,7 +58,7 @@ class OptionTable:
         return vector(self._costs.stem[0] + self._costs.head(self.shape(len(self.stages), width)))
 
     def widths(self, index: int) -> list[int]:
-        """Return the input widths of stage `index`; of the head after the last stage."""
+        """Return the input widths of stage `index`, or of the head after the last stage."""
         if index == 0:
             return [self.space.stem_width]
         before = self.stages[index - 1].values()
@@ -85,7 +85,7 @@ class OptionTable:
         return costs
 
     def members(self, rows: Ints, rng: np.random.Generator) -> list[Architecture]:
-        """Return architectures with the options `rows` (n, stages), a random variant of each."""
+        """Return architectures with the options `rows` (n, stages) and random variants of them."""
         turns = rng.random(rows.shape)
         keys, name = self.space.keys, self.space.name
         members = []
@@ -141,7 +141,7 @@ class OptionTable:
         )
 
     def _distinct(self, index: int, width: int) -> list[_Kind]:
-        """Return the distinct (costly choices, variants of the free ones) of blocks of `width`."""
+        """Return pairs for blocks of `width`: choices that change the cost, and their variants."""
         if (index, width) not in self._kinds:
             self._kinds[index, width] = self._find_distinct(index, width)
         return self._kinds[index, width]
@@ -161,7 +161,7 @@ class OptionTable:
     def _block_costs(
         self, index: int, in_width: int, choices: dict[str, Value]
     ) -> tuple[_Costs | None, _Costs | None]:
-        """Return the costs of this stage with one block and with two; None where not buildable."""
+        """Return the costs of this stage with one and with two blocks; None if not buildable."""
         costs: list[_Costs | None] = []
         for depth in (1, 2):
             spelled = {**choices, "depth": depth}
@@ -174,7 +174,7 @@ class OptionTable:
         return costs[0], costs[1]
 
     def shape(self, index: int, width: int) -> Shape:
-        """Return the input shape of stage `index` at `width` channels; of the head after all."""
+        """Return the input shape of stage `index`, or of the head, at `width` channels."""
         return Shape(width, *self._shapes[index])
 
 

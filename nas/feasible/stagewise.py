@@ -1,7 +1,7 @@
-"""Count and draw uniformly the distinct architectures within a budget.
+"""Count the distinct architectures within a budget, and draw uniformly from them.
 
-The costs of a network are sums over its stages, so that nothing has to be listed to count
-architectures (`counting`) or to draw from them uniformly (`drawing`).
+The costs of a network are sums over its stages, so that architectures can be counted (`counting`)
+and drawn (`drawing`) without listing them.
 """
 
 import itertools
@@ -23,7 +23,7 @@ from nas.space import Architecture, SearchSpace, StageValues
 from nas.stats import non_dominated
 
 _PICTURE_CELLS = 1 << 13
-_REMEMBERED = 1 << 13  # cached costs of networks; some 5 MB
+_REMEMBERED = 1 << 13  # cached costs of networks; about 5 MB
 
 
 class FeasibleSpace:
@@ -41,12 +41,12 @@ class FeasibleSpace:
 
     @cached_property
     def _cost(self) -> Callable[[Architecture], Cost]:
-        """Count with a cache: several callers need the cost of the same network."""
+        """The cost function with a cache, because several callers need the cost of a network."""
         return lru_cache(_REMEMBERED)(self.costs.cost)
 
     @cached_property
     def total(self) -> int:
-        """The number of distinct architectures of the space, whatever their cost; exact."""
+        """The exact number of distinct architectures of the space, feasible or not."""
         return Reduced(self._table, ()).total
 
     def bounds(self) -> tuple[int, int]:
@@ -73,10 +73,10 @@ class FeasibleSpace:
         return count(self._drawing, low, high)
 
     def spread(self, cost: str, edges: Sequence[float]) -> list[float]:
-        """Return how many architectures of the space, feasible or not, cost between the edges.
+        """Return the numbers of architectures, feasible or not, with a `cost` between the edges.
 
-        Approximate, for figures: costs are rounded to about 1/8000 of their range; below a single
-        ceiling to the cells of `count`.
+        The numbers are approximate, for figures: costs are rounded to about 1/8000 of their range;
+        below a single ceiling, to the cells of `count`.
         """
         below = [self._all_up_to(cost, math.floor(edge)) for edge in edges]
         return [max(0.0, high - low) for low, high in itertools.pairwise(below)]
@@ -116,7 +116,7 @@ class FeasibleSpace:
         return _first(low, limit), min(_last(high, limit), limit)
 
     def check(self) -> None:
-        """Make sure that the budget admits an architecture.
+        """Check that the budget admits an architecture.
 
         Raises:
             BudgetError: it admits none; the message states the cost of the smallest architecture.
@@ -179,7 +179,7 @@ class FeasibleSpace:
     ) -> list[Architecture]:
         """Draw `count` independent architectures as `sample` does; none if there are none.
 
-        Fewer than `count` only if a million tries per call find no more.
+        There are fewer than `count` only if a million tries find no more.
         """
         band = self._band(low, high)
         if band[0] > band[1]:
@@ -208,7 +208,7 @@ class FeasibleSpace:
         return self._cost(architecture)
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-        """Return a neighbour, within the budget or not."""
+        """Return a neighbour, which need not be within the budget."""
         return self.space.mutate(architecture, rng)
 
     def admits(self, architecture: Architecture) -> bool:
@@ -216,7 +216,7 @@ class FeasibleSpace:
         return self.space.contains(architecture) and admits(self.budget, self._cost(architecture))
 
     def _jointly_feasible(self) -> bool:
-        """Tell whether several ceilings can be met at once; exact, by Pareto-minimal costs."""
+        """Tell exactly whether an architecture meets all ceilings, by Pareto-minimal costs."""
         last, limited = len(self._options), self._reduced.limited
         limits = np.array([part.limit for part in self.budget])
         minima = {

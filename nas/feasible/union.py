@@ -1,7 +1,7 @@
 """Several spaces searched as one.
 
-An architecture names its space. Each space gets the same share of the draws, however many
-architectures it has, because a search compares the families.
+An architecture names its space. All spaces get the same share of the draws, also if they have
+different sizes, because a search compares the families.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from nas.space import Architecture
 
 
 class FeasibleUnion:
-    """The architectures of several spaces within one budget; same interface as FeasibleSpace."""
+    """The architectures of several spaces within one budget, with the interface `Feasible`."""
 
     def __init__(self, parts: Mapping[str, FeasibleSpace]) -> None:
         """Join `parts`, by the name of their space; they have the same budget and deployment."""
@@ -31,7 +31,7 @@ class FeasibleUnion:
 
     @property
     def num_parts(self) -> int:
-        """How many spaces are searched at once."""
+        """The number of spaces."""
         return len(self.parts)
 
     def part(self, index: int) -> FeasibleSpace:
@@ -40,7 +40,7 @@ class FeasibleUnion:
 
     @property
     def total(self) -> int:
-        """The number of distinct architectures of all spaces, whatever their cost; exact."""
+        """The exact number of distinct architectures of all spaces, feasible or not."""
         return sum(part.total for part in self.parts.values())
 
     def bounds(self) -> tuple[int, int]:
@@ -49,7 +49,7 @@ class FeasibleUnion:
         return sum(lows), sum(highs)
 
     def count(self, low: float = 0.0, high: float = 1.0) -> Count:
-        """Count the feasible architectures of all spaces, or of a band; bounds add up."""
+        """Count the feasible architectures of all spaces in a band; the bounds are sums."""
         counts = [part.count(low, high) for part in self.parts.values()]
         lows, highs = sum(count.low for count in counts), sum(count.high for count in counts)
         if lows == highs:
@@ -60,7 +60,7 @@ class FeasibleUnion:
         return Count(lows, highs, sum(guesses), interval)
 
     def check(self) -> None:
-        """Make sure that the budget admits an architecture of every space.
+        """Check that the budget admits an architecture of every space.
 
         Raises:
             BudgetError: a space has none; the message names it and the cost of its smallest
@@ -93,7 +93,7 @@ class FeasibleUnion:
     def sample(
         self, rng: np.random.Generator, low: float = 0.0, high: float = 1.0
     ) -> Architecture | None:
-        """Draw a space, then uniformly from it; another space if it has none in the band."""
+        """Draw a space that has architectures in the band, and then uniformly from it."""
         names = list(self.parts)
         for index in rng.permutation(len(names)):
             drawn = self.parts[names[int(index)]].sample(rng, low, high)
@@ -106,7 +106,7 @@ class FeasibleUnion:
     ) -> list[Architecture]:
         """Draw `count` independent architectures as `sample` does; none if there are none.
 
-        Each draw chooses one of the spaces that have architectures in the band.
+        Each draw first selects one of the spaces that have architectures in the band.
         """
         names = list(self.parts)
         drawn: dict[int, list[Architecture]] = {}
@@ -114,15 +114,15 @@ class FeasibleUnion:
         for index in range(len(names)):
             wanted = int((spaces == index).sum())
             drawn[index] = self.parts[names[index]].sample_many(rng, max(1, wanted), low, high)
-        held = [index for index in drawn if drawn[index]]
-        if not held:
+        nonempty = [index for index in drawn if drawn[index]]
+        if not nonempty:
             return []
-        for empty in set(drawn) - set(held):
+        for empty in set(drawn) - set(nonempty):
             moved = spaces == empty
-            spaces[moved] = rng.choice(held, int(moved.sum()))
-        for index in held:
+            spaces[moved] = rng.choice(nonempty, int(moved.sum()))
+        for index in nonempty:
             more = int((spaces == index).sum()) - len(drawn[index])
             if more > 0:
                 drawn[index] += self.parts[names[index]].sample_many(rng, more, low, high)
-        supply = {index: iter(drawn[index]) for index in held}
+        supply = {index: iter(drawn[index]) for index in nonempty}
         return [member for index in spaces.tolist() if (member := next(supply[index], None))]

@@ -1,4 +1,4 @@
-"""Samplers propose architectures within the budget. The only room that imports optuna.
+"""Samplers, which propose architectures within the budget. Only this package imports optuna.
 
 A proposal depends only on the trials so far and on the random generator, so that a study replayed
 from its store gets the same proposals.

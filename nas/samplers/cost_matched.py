@@ -2,8 +2,8 @@
 
 The band from 85 to 100 % of the first ceiling is divided into five strata of equal width. A round
 draws one architecture of each space uniformly from one stratum; the next round uses the next
-stratum. So the costs of the spaces agree to 3 % of the ceiling, whatever the sizes of the spaces,
-and a difference of their errors is not due to their costs.
+stratum. So the costs of the spaces agree to 3 % of the ceiling, also if the spaces have different
+sizes, and a difference of their errors is not due to their costs.
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ from nas.samplers.without_model import BelievesObservations
 from nas.space import Architecture
 from nas.study import Objective, Trial
 
-_PROBE = 0  # fixed: whether a stratum has members must not depend on the study's seed
+_PROBE = 0  # a fixed seed: whether a stratum has members must not depend on that of the study
 
 
 class CostMatchedSampler(BelievesObservations):
-    """Alternates between the spaces, stratum by stratum; ignores all measurements."""
+    """Alternates between the spaces, stratum by stratum; it ignores all measurements."""
 
     def __init__(self, feasible: Feasible, goals: Sequence[Objective]) -> None:
         """Store the feasible spaces; the goals do not affect the proposals."""
@@ -34,30 +34,31 @@ class CostMatchedSampler(BelievesObservations):
         return [
             stratum
             for stratum in range(NUM_STRATA)
-            if all(_has(part, *edges(stratum)) for part in parts)
+            if all(_has_members(part, *edges(stratum)) for part in parts)
         ]
 
     def check(self, names: Sequence[str]) -> None:
         """Check that the spaces, called `names`, have a common stratum.
 
         Raises:
-            BudgetError: no stratum has architectures of all; the message names spaces without any.
+            BudgetError: no stratum has architectures of all spaces; the message names spaces that
+                have none.
         """
         if self.strata:
             return
         parts = [(name, self._feasible.part(turn)) for turn, name in enumerate(names)]
-        empty = [name for name, part in parts if not _has(part, BAND, 1.0)]
+        empty = [name for name, part in parts if not _has_members(part, BAND, 1.0)]
         ceiling = self._feasible.budget[0]
         level = next(
             (
                 share
                 for share in np.arange(0.95, 0.04, -0.05)
-                if all(_has(part, BAND * share, share) for _, part in parts)
+                if all(_has_members(part, BAND * share, share) for _, part in parts)
             ),
             None,
         )
         raise BudgetError(
-            f"between {100 * BAND:.0f} and 100 % of {ceiling} there is nothing to match: "
+            f"the spaces cannot be matched between {100 * BAND:.0f} and 100 % of {ceiling}: "
             f"no architecture of {' and none of '.join(empty or ['all spaces together'])}.",
             f"Use a common budget: --budget {ceiling.at(level * ceiling.limit)}"
             if level
@@ -67,7 +68,7 @@ class CostMatchedSampler(BelievesObservations):
     def propose(
         self, history: Sequence[Trial], number: int, rng: np.random.Generator
     ) -> Architecture | None:
-        """Return a draw from the space and the stratum whose turn it is.
+        """Return a draw from the next space and stratum in turn.
 
         If no stratum has members of every space, draw from all architectures within the budget.
         """
@@ -80,5 +81,5 @@ class CostMatchedSampler(BelievesObservations):
         return part.sample(rng, low, high)
 
 
-def _has(part: Feasible, low: float, high: float) -> bool:
+def _has_members(part: Feasible, low: float, high: float) -> bool:
     return part.sample(np.random.default_rng(_PROBE), low, high) is not None

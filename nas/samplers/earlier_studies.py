@@ -1,7 +1,7 @@
-"""Earlier studies: what samplers do with the trainings that a study borrowed from them.
+"""Earlier studies: how samplers use the trainings that a study has borrowed from them.
 
 Borrowed trainings are at the beginning of a history (`nas.study.borrowing`). They shorten the
-stratified start, but at least four candidates of each space are drawn so.
+stratified start, but not below four candidates of each space.
 """
 
 from collections import Counter
@@ -16,8 +16,8 @@ FEWEST_STARTS = 4
 def num_starts(usual: int, feasible: Feasible, borrowed: Sequence[Trial]) -> int:
     """Return the number of candidates to draw by strata before a sampler uses its history.
 
-    It is `usual` for each space, less the complete borrowed trainings of the space that has the
-    fewest.
+    It is `usual` for each space, minus the number of complete borrowed trainings of the space that
+    has the fewest.
     """
     complete = Counter(t.architecture.space for t in borrowed if t.state is TrialState.COMPLETE)
     fewest = min(complete.values()) if len(complete) >= feasible.num_parts else 0

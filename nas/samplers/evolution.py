@@ -23,9 +23,9 @@ _CROSS = 0.3
 class EvolutionSampler(BelievesObservations):
     """Tournament selection by non-dominated rank, stage-wise crossover, one to three mutations.
 
-    Follows regularised evolution (Real et al. 2019) and NSGA-II (Deb et al. 2002), but without
+    It follows regularised evolution (Real et al. 2019) and NSGA-II (Deb et al. 2002), but without
     generations: every proposal uses all finished trials, so that parallel workers never wait.
-    Trainings of earlier studies are parents if they are within the budget.
+    Borrowed trainings are parents if they are within the budget.
     """
 
     learns_from_others = True
@@ -37,7 +37,7 @@ class EvolutionSampler(BelievesObservations):
     def propose(
         self, history: Sequence[Trial], number: int, rng: np.random.Generator
     ) -> Architecture | None:
-        """Return a child of the best trials; one of the stratified start while there are few."""
+        """Return a child of the best trials; with few trials, a draw of the stratified start."""
         candidates = [trial for trial in history if trial.candidate]
         known = fitting(self._feasible, [t for t in history if t.borrowed is not None])
         parents = [*known, *(t for t in candidates if t.state is TrialState.COMPLETE)]
@@ -74,6 +74,6 @@ class EvolutionSampler(BelievesObservations):
 
 
 def _tournament(ranks: np.ndarray[tuple[int], np.dtype[np.int64]], rng: np.random.Generator) -> int:
-    """Return the index of the lowest rank among a few random ones."""
+    """Return the index with the lowest rank among a few random indices."""
     drawn = rng.integers(len(ranks), size=_TOURNAMENT)
     return int(drawn[np.argmin(ranks[drawn])])

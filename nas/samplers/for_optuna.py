@@ -13,8 +13,8 @@
         ),
     )
 
-`admits` is a hard constraint: parameters that it refuses are never proposed. Costs are known before
-training, so that an objective that is a cost is not predicted.
+`admits` is a hard constraint: parameters that it refuses are never proposed. Objectives in `known`
+are costs, whose values are known before training and are not predicted.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -40,13 +40,13 @@ Params = Mapping[str, Any]
 
 
 class PredictorSampler(BaseSampler):
-    """Gaussian process over choices and costs; any number of objectives; aware of running trials.
+    """A Gaussian process over choices and costs, for any number of objectives.
 
-    `search_space` names the distributions. `costs` returns numbers known before training, with the
-    same names for all parameters. `known` maps the index of an objective to the name of its cost.
-    The first `n_startup_trials` are random within `admits`. Pruned and failed trials are ignored;
-    infinite values count as just outside the finite ones. The sampler can be pickled if `costs` and
-    `admits` can.
+    It takes running trials into account. `search_space` has the distributions by name. `costs`
+    returns numbers known before training, with the same names for all parameters. `known` maps the
+    index of an objective to the name of its cost. The first `n_startup_trials` are random draws
+    that `admits` accepts. Pruned and failed trials are ignored; infinite values count as slightly
+    beyond the finite ones. The sampler can be pickled if `costs` and `admits` can.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class PredictorSampler(BaseSampler):
         self._random = RandomSampler(seed=seed)
 
     def reseed_rng(self) -> None:
-        """Take new seeds from the system's entropy, as Optuna requires of samplers in threads."""
+        """Draw new seeds from the system's entropy; Optuna calls this for samplers in threads."""
         self._rng = np.random.default_rng()
         self._random.reseed_rng()
 
@@ -90,7 +90,7 @@ class PredictorSampler(BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Return the best parameters by the acquisition that `admits` accepts.
+        """Return the parameters that `admits` accepts with the highest acquisition value.
 
         Raises:
             NasError: `admits` refuses all draws.
@@ -126,7 +126,10 @@ class PredictorSampler(BaseSampler):
         losses: Floats,
         draw: Callable[[], dict[str, Any]],
     ) -> dict[str, Any]:
-        """Return the best candidate by the acquisition; `losses` belong to the first of `asked`."""
+        """Return the candidate with the highest acquisition value.
+
+        `losses` (n, goals) belong to the first n of `asked`; the others are running.
+        """
         num_done, num_goals = losses.shape
         uncertain = [goal not in self._known for goal in range(num_goals)]
         observed = {
@@ -223,16 +226,17 @@ def _code(each: Any, value: Any) -> float:
 
 
 def _finite(values: Floats) -> Floats:
-    """Return `values` (n, ...) with infinite ones just outside the finite ones; NaN is infinite.
+    """Return `values` (n, ...) with infinite values and NaN replaced by finite ones.
 
-    Finite values are clipped so that their squares and sums are finite.
+    The replacement is beyond the range of the finite values by the size of this range; NaN counts
+    as positive infinity. Finite values are clipped so that their squares and sums are finite.
     """
-    inside = np.clip(values, -_LARGEST, _LARGEST)
+    clipped = np.clip(values, -_LARGEST, _LARGEST)
     finite = np.isfinite(values)
-    high = np.max(inside, axis=0, where=finite, initial=-_LARGEST)
-    low = np.min(inside, axis=0, where=finite, initial=_LARGEST)
+    high = np.max(clipped, axis=0, where=finite, initial=-_LARGEST)
+    low = np.min(clipped, axis=0, where=finite, initial=_LARGEST)
     high, low = (np.where(finite.any(axis=0), end, 0.0) for end in (high, low))
     margin = np.where(high > low, high - low, np.maximum(1.0, np.abs(high)))
-    outside = np.where(values == -np.inf, low - margin, high + margin)
-    found: Floats = np.where(finite, inside, outside)
+    replacement = np.where(values == -np.inf, low - margin, high + margin)
+    found: Floats = np.where(finite, clipped, replacement)
     return found

@@ -1,4 +1,4 @@
-"""Check whether a history begins with one that a sampler has read before."""
+"""A check whether a history begins with a history that a sampler has already read."""
 
 from collections.abc import Sequence
 from operator import is_
@@ -7,5 +7,5 @@ from nas.study import Trial
 
 
 def begins_with(trials: Sequence[Trial], known: Sequence[Trial]) -> bool:
-    """Tell whether `trials` begin with `known`, by identity: finished trials never change."""
+    """Tell whether `trials` begin with the objects in `known`; finished trials do not change."""
     return len(known) <= len(trials) and all(map(is_, known, trials))

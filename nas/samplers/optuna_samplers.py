@@ -1,10 +1,10 @@
-"""Optuna's samplers with a hard budget: they propose, and a repair enforces the budget.
+"""Optuna's samplers with a hard budget: proposals over the budget are repaired.
 
 Optuna treats constraints as soft. Here, if a proposal exceeds the budget or cannot be built, single
-choices are replaced by those of a random feasible architecture until it fits. Optuna learns from
-the trained architecture, not from its original proposal. It first learns from trainings of earlier
-studies that are within the budget. Its study is in memory and is filled from the trials; it is
-rebuilt if earlier trials differ from those at the last proposal.
+choices are replaced by those of a random feasible architecture until it is feasible. Optuna learns
+from the trained architecture, not from its original proposal, and from borrowed trainings that are
+within the budget. Optuna's study is in memory; it is filled with the trials, and rebuilt if earlier
+trials differ from those at the last proposal.
 """
 
 import warnings
@@ -30,8 +30,8 @@ _POPULATION = 50  # Optuna's own default
 class OptunaSampler(BelievesObservations):
     """One of Optuna's samplers: TPE (Bergstra et al. 2011), GP, NSGA-II, NSGA-III.
 
-    Each samples one or several objectives in Optuna's standard form. Ordered numbers are integers
-    for Optuna, all other values are categories.
+    All support one or several objectives. Optuna gets choices with ordered numbers as integers, and
+    all other choices as categories.
     """
 
     learns_from_others = True
@@ -42,7 +42,7 @@ class OptunaSampler(BelievesObservations):
         feasible: Feasible,
         goals: Sequence[Objective],
     ) -> None:
-        """Describe the space to Optuna; `make` returns its sampler for a seed."""
+        """Define Optuna's distributions for the space; `make` returns its sampler for a seed."""
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         self._feasible, self._goals = feasible, tuple(goals)
@@ -71,16 +71,17 @@ class OptunaSampler(BelievesObservations):
             return stratified(self._feasible, self._goals, len(asked), rng)
         study = self._filled(complete)
         study.sampler = self._make(int(rng.integers(2**31)))
-        asked_for = study.ask(fixed_distributions=self._distributions)
-        # the trained architecture is added later
-        study.tell(asked_for, state=optuna.trial.TrialState.FAIL)
-        return self._repair([int(asked_for.params[v.name]) for v in self._variables], rng)
+        proposal = study.ask(fixed_distributions=self._distributions)
+        # Optuna ignores failed trials; the trained architecture is added later.
+        study.tell(proposal, state=optuna.trial.TrialState.FAIL)
+        return self._repair([int(proposal.params[v.name]) for v in self._variables], rng)
 
     def _filled(self, complete: Sequence[Trial]) -> optuna.Study:
-        """Return a study with the trials `complete`; the last study if it can be extended.
+        """Return an Optuna study with the trials `complete`; extend the last one if possible.
 
-        That of a genetic algorithm cannot: Optuna returns the parents of a generation by rank after
-        a selection, but by number from its cache, so that equal draws would cross other parents.
+        The study of a genetic algorithm cannot be extended: Optuna returns the parents of a
+        generation by rank after a selection, but by number from its cache, so that equal draws
+        would cross other parents.
         """
         if self._genetic or not begins_with(complete, self._known):
             self._study, self._known = self._new_study(), []

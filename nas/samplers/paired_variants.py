@@ -19,7 +19,7 @@ from nas.space import Architecture, format_value, read_variation
 from nas.study import Objective, Trial
 
 _TRIES = 2000
-_LOOKS = 32  # draws to find the most expensive value
+_COST_DRAWS = 32  # draws to find the most expensive value
 
 
 class PairedVariantsSampler(BelievesObservations):
@@ -41,17 +41,17 @@ class PairedVariantsSampler(BelievesObservations):
     ) -> Architecture | None:
         """Return the next variant of the last base, or the first variant of a new base."""
         candidates = [trial for trial in history if trial.candidate]
-        begun = len(candidates) % len(self.variation.values)
-        if begun:
-            first = candidates[-begun].architecture
-            return self.variation.variant(first, self.variation.values[begun])
+        position = len(candidates) % len(self.variation.values)  # in the block of the last base
+        if position:
+            first = candidates[-position].architecture
+            return self.variation.variant(first, self.variation.values[position])
         return self._base(rng, {trial.arch_id for trial in candidates})
 
     def check(self, names: Sequence[str]) -> None:
         """Check that a base exists.
 
         Raises:
-            BudgetError: none was found whose variants all fit.
+            BudgetError: no base was found whose variants are all feasible and distinct.
         """
         if self._base(np.random.default_rng(0), set()) is None:
             key, values = (
@@ -73,16 +73,16 @@ class PairedVariantsSampler(BelievesObservations):
     def _base(self, rng: np.random.Generator, taken: set[str]) -> Architecture | None:
         """Draw the first variant of a block whose variants are all new and feasible."""
         for _ in range(_TRIES):
-            drawn = self._dearest.sample(rng)
+            drawn = self._most_expensive.sample(rng)
             if drawn is None:
                 return None
             first = self.variation.variant(drawn, self.variation.values[0])
-            if first is not None and self._sound(first, taken):
+            if first is not None and self._is_base(first, taken):
                 return first
         return None
 
-    def _sound(self, first: Architecture, taken: set[str]) -> bool:
-        """Tell whether all variants of a base are feasible and distinct."""
+    def _is_base(self, first: Architecture, taken: set[str]) -> bool:
+        """Tell whether all variants of `first` are feasible, distinct, and not in `taken`."""
         found = [self.variation.variant(first, value) for value in self.variation.values]
         ids = {each.arch_id for each in found if each is not None}
         if len(ids) < len(found) or ids & taken:
@@ -90,19 +90,19 @@ class PairedVariantsSampler(BelievesObservations):
         return all(each is not None and self._feasible.admits(each) for each in found)
 
     @cached_property
-    def _dearest(self) -> FeasibleSpace:
+    def _most_expensive(self) -> FeasibleSpace:
         """The space within the budget with the choice fixed to its most expensive value.
 
-        Drawing from it rejects less than drawing from the whole space: a base that fits with this
-        value usually fits with the others.
+        A base within the budget with this value usually is also with the others, so that fewer
+        draws are rejected than from the whole space.
         """
         costs, rng = self._feasible.costs, np.random.default_rng(0)
         totals = dict.fromkeys(self.variation.values, 0)
-        for base in filter(None, (self._feasible.sample(rng) for _ in range(_LOOKS))):
+        for base in filter(None, (self._feasible.sample(rng) for _ in range(_COST_DRAWS))):
             found = {value: self.variation.variant(base, value) for value in totals}
             if None not in found.values():
                 for value, each in found.items():
                     totals[value] += costs.cost(each).madds if each else 0
-        dearest = max(totals, key=totals.__getitem__)
-        model = replace(costs, space=self.variation.pinned(dearest), table=None)
+        value = max(totals, key=totals.__getitem__)
+        model = replace(costs, space=self.variation.pinned(value), table=None)
         return feasible_space(model, self._feasible.budget)

@@ -29,7 +29,7 @@ class RandomSampler(BelievesObservations):
 def stratified(
     feasible: Feasible, goals: Sequence[Objective], position: int, rng: np.random.Generator
 ) -> Architecture | None:
-    """Draw the `position`-th architecture of a start that covers the goals.
+    """Draw the architecture at `position` of a start that covers the goals.
 
     Even positions are in the band just under the ceiling, where the most accurate networks are. If
     a cost is also a goal, odd positions cycle through strata of the remaining range, to cover the

@@ -14,8 +14,8 @@ from nas.study import Objective, Sampler
 class SamplerMaker(Protocol):
     """The object of an entry point in `nas.samplers`: a class of samplers, or a function.
 
-    With an attribute `learns_from_others` that is true, the histories of its samplers begin with
-    the trainings of earlier studies (`Trial.borrowed`).
+    If it has a true attribute `learns_from_others`, the histories of its samplers begin with the
+    trainings of earlier studies (`Trial.borrowed`).
     """
 
     def __call__(self, feasible: Feasible, goals: Sequence[Objective], /) -> Sampler:

@@ -37,16 +37,16 @@ class Architecture:
     def unread(
         cls, space: str, keys: tuple[str, ...], arch_id: str, read: Callable[[], "Architecture"]
     ) -> "Architecture":
-        """Return an architecture whose stages `read` returns when they are needed first.
+        """Return an architecture whose stages are read by `read` on first access.
 
-        Of large studies, most architectures are never looked at.
+        Most architectures of a large study are never accessed.
         """
         self = object.__new__(cls)
         self.__dict__.update(space=space, keys=keys, arch_id=arch_id, _read=read)
         return self
 
     def __getattr__(self, name: str) -> tuple[StageValues, ...]:
-        """Return the stages of an architecture that was unread."""
+        """Read the stages of an architecture from `unread`."""
         if name != "stages" or "_read" not in self.__dict__:
             raise AttributeError(f"an architecture has no {name}")
         stages: tuple[StageValues, ...] = self.__dict__["_read"]().stages
@@ -55,7 +55,7 @@ class Architecture:
         return stages
 
     def __getstate__(self) -> dict[str, object]:
-        """Return what is pickled: the values, not how they are read."""
+        """Return the state to pickle: the values, without the function that reads them."""
         return {"space": self.space, "keys": self.keys, "stages": self.stages}
 
     def choices(self, stage: int) -> dict[str, Value | None]:
@@ -118,11 +118,11 @@ def from_columns(
     return Architecture(space, tuple(keys), tuple(stages))
 
 
-@lru_cache(maxsize=4096, typed=True)  # similar networks share most columns; typed: 1 is not true
+@lru_cache(maxsize=4096, typed=True)  # similar networks share most columns; typed: 1 != True
 def _join(*column: Value | None) -> str:
-    live = {value for value in column if value is not None}
-    if len(live) == 1:
-        return format_value(next(iter(live)))
+    distinct = {value for value in column if value is not None}
+    if len(distinct) == 1:
+        return format_value(next(iter(distinct)))
     return "-".join(format_value(value) for value in column)
 
 

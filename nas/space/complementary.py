@@ -1,10 +1,10 @@
 """The complementary condition of two interleaved group convolutions.
 
-Two group convolutions with a channel shuffle between them share channels: outputs of the first,
-inputs of the second. A branch is the set of these channels in one group. IGCV1 (Zhang et al. 2017)
-requires that the channels of each branch of one convolution are in different branches of the other,
-and come from all of them. IGCV3 (Sun et al. 2018) requires this only of super-channels: equally
-large sets of channels.
+Two group convolutions with a channel shuffle between them share channels: the outputs of the first
+are the inputs of the second. A branch is the set of these channels in one group. IGCV1 (Zhang et
+al. 2017) requires that the channels of each branch of one convolution are in different branches of
+the other, one in each. IGCV3 (Sun et al. 2018) requires this only of super-channels, which are
+equally large sets of channels.
 """
 
 from collections.abc import Mapping
@@ -69,7 +69,7 @@ def violation(
     """Return (choice, cause) if a pair of a stage is not complementary as `required`, else None.
 
     The stage must be buildable after `in_width` channels. Its first block reads `in_width`
-    channels, the others read the width of the stage. Blocks without a pair meet every condition.
+    channels, the others read the width of the stage. A block without a pair meets every condition.
     """
     width = int(choices["width"])
     for read in (in_width, width)[: min(2, int(choices["depth"]))]:

@@ -45,22 +45,23 @@ def dead_value(space: SearchSpace) -> DeadValue | None:
             return _explain(space, stage, widths, _needed(space, stage))
         steps.append(possible)
         widths = {after for _, after in possible}
-    _keep_those_that_lead_on(steps, widths)
+    _remove_dead_ends(steps, widths)
     for stage, before, possible in zip(space.stages, read, steps, strict=True):
-        dead = _never_used(space, stage, possible)
+        dead = _unused_values(space, stage, possible)
         if dead:
             return _explain(space, stage, before, dead)
     return None
 
 
-def _keep_those_that_lead_on(steps: list[set[Step]], last: set[int]) -> None:
+def _remove_dead_ends(steps: list[set[Step]], last: set[int]) -> None:
+    """Remove the steps of each stage whose output width no later stage can read."""
     following = last
     for possible in reversed(steps):
         possible -= {step for step in possible if step[1] not in following}
         following = {before for before, _ in possible}
 
 
-def _never_used(space: SearchSpace, stage: Stage, steps: set[Step]) -> list[KeyValue]:
+def _unused_values(space: SearchSpace, stage: Stage, steps: set[Step]) -> list[KeyValue]:
     """Return the values of `stage` that none of its `steps` has, in their order."""
     missing = dict.fromkeys(_needed(space, stage))
     if any(before == after for before, after in steps):
@@ -73,18 +74,21 @@ def _never_used(space: SearchSpace, stage: Stage, steps: set[Step]) -> list[KeyV
                 if not missing:
                     return []
     return [
-        (key, value) for key, value in _spread(space, stage) if (key, _like(key, value)) in missing
+        (key, value)
+        for key, value in _checked_values(space, stage)
+        if (key, _representative(key, value)) in missing
     ]
 
 
 def _needed(space: SearchSpace, stage: Stage) -> list[KeyValue]:
-    return list(dict.fromkeys((key, _like(key, value)) for key, value in _spread(space, stage)))
+    pairs = ((key, _representative(key, value)) for key, value in _checked_values(space, stage))
+    return list(dict.fromkeys(pairs))
 
 
-def _spread(space: SearchSpace, stage: Stage) -> Iterator[KeyValue]:
-    """Yield every value that can be unusable; only the depth if the depth is always 0.
+def _checked_values(space: SearchSpace, stage: Stage) -> Iterator[KeyValue]:
+    """Yield every value that can be unusable; only depths if the depth is always 0.
 
-    Choices that do not change the cost never make a stage unbuildable.
+    A choice that does not change the cost cannot make a stage unbuildable.
     """
     for choice in stage.choices:
         rule = space.kind.rules.get(choice.key)
@@ -93,8 +97,8 @@ def _spread(space: SearchSpace, stage: Stage) -> Iterator[KeyValue]:
                 yield choice.key, value
 
 
-def _like(key: str, value: Value) -> Value:
-    """Return a depth that represents `value`: only 0, 1 and more than 1 differ."""
+def _representative(key: str, value: Value) -> Value:
+    """Return the value to check for `value`: all depths above 1 are equivalent to 2."""
     return min(int(value), 2) if key == "depth" else value
 
 
@@ -130,7 +134,7 @@ def _combinations(
 
 
 def _explain(space: SearchSpace, stage: Stage, before: set[int], dead: list[KeyValue]) -> DeadValue:
-    """Return the value that causes the problem, or the first dead value if none does so alone."""
+    """Return the first value whose own choice causes the problem, else the first dead value."""
     causes = [(key, value, _problem(space, stage, before, (key, value))) for key, value in dead]
     own = [(key, value, problem) for key, value, problem in causes if problem[0] == key]
     key, value, problem = (own or causes)[0]
@@ -140,7 +144,7 @@ def _explain(space: SearchSpace, stage: Stage, before: set[int], dead: list[KeyV
 def _problem(
     space: SearchSpace, stage: Stage, before: set[int], fixed: KeyValue
 ) -> tuple[str, str]:
-    """Return (choice, cause) for an unusable value; its own fault if it has one."""
+    """Return (choice, cause) for an unusable value; its own choice if that is a cause."""
     found = None
     if fixed == ("depth", 0):
         return "depth", f"no later stage can read width={min(before)}"
@@ -156,5 +160,5 @@ def _problem(
                     found = problem
     return found or (
         fixed[0],
-        f"no later stage can read what {fixed[0]}={format_value(fixed[1])} gives",
+        f"no later stage can read the output with {fixed[0]}={format_value(fixed[1])}",
     )

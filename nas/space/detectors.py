@@ -1,8 +1,8 @@
 """The published detectors: known networks of the built-in spaces with another head.
 
-They are no entries of the space files, because a study keeps the text of its space. Counts include
-backbone, extras and predictors, but neither the decoding of boxes nor the suppression of
-duplicates, which have no weights.
+They are not in the space files, because a study stores the text of its space. Counts include
+backbone, extras and predictors, but not the decoding of boxes and the non-maximum suppression,
+which have no weights.
 """
 
 from collections.abc import Mapping
@@ -22,9 +22,9 @@ class Detector(Published):
 
 @dataclass(frozen=True)
 class _Listed:
-    """A network called `backbone` of the space `space` with `head`, and its numbers.
+    """The network `backbone` of the space `space` with `head`, and its numbers.
 
-    `numbers` are printed by the authors, `counted` are of an independent count for 80 classes.
+    `numbers` were published by the authors; `counted` is an independent count for 80 classes.
     """
 
     name: str
@@ -92,5 +92,5 @@ def known_detectors(space: SearchSpace) -> tuple[Detector, ...]:
 
 
 def head_of(entry: Published | None) -> Head | None:
-    """Return the head of a known network; None: a classifier."""
+    """Return the head of a known network; None for a classifier."""
     return entry.head if isinstance(entry, Detector) else None

@@ -64,7 +64,7 @@ def load_space(name_or_path: str) -> SearchSpace:
 
 
 def _is_file(path: Path) -> bool:
-    """Tell whether there is such a file; False for a name that no file can have."""
+    """Tell whether `path` is a file; False for an invalid name."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -192,8 +192,7 @@ class _Reader(TomlReader):
         return stage
 
     def stage_name(self, given: Any, place: str) -> str:
-        # The number at the end keeps the name distinct from stem, head and the attributes of torch
-        # modules.
+        # The number at the end distinguishes the name from stem, head and attributes of modules.
         if not isinstance(given, str) or not re.fullmatch(r"[a-z][a-z_]{0,30}[0-9]{1,3}", given):
             self.fail(
                 f"{place}: name = {quote_value(given)}",
@@ -238,7 +237,7 @@ class _Reader(TomlReader):
         return tuple(dropped)
 
     def check_values(self, space: SearchSpace) -> None:
-        """Refuse values that no network can have, such as a group count that never divides."""
+        """Refuse values that no network can have, such as a group count that divides no width."""
         dead = dead_value(space)
         if dead:
             value = format_value(dead.value)

@@ -13,9 +13,9 @@ if TYPE_CHECKING:  # a space contains networks with heads
 
 @runtime_checkable
 class Head(Protocol):
-    """The layers after the last stage, for a task that needs others than a classifier.
+    """The layers after the last stage, for a task that needs other layers than a classifier.
 
-    Heads of equal layers are equal and have equal hashes.
+    Two heads with equal layers are equal and have equal hashes.
     """
 
     @property
@@ -25,13 +25,13 @@ class Head(Protocol):
 
     @property
     def side(self) -> int | None:
-        """Height and width of the input at the deployment in pixels; None: those of the space."""
+        """Height and width of the deployment input in pixels; None for those of the space."""
         ...
 
     def lower(self, space: "SearchSpace", net: Builder, outputs: int) -> None:
         """Append the layers to `net`, which has the stages of a network of `space`.
 
-        `outputs` is the number of outputs that a classifier would have: the classes of the task.
+        `outputs` is the number of classes of the task, the outputs that a classifier would have.
         """
         ...
 
@@ -49,9 +49,10 @@ class TappingHead(Head, Protocol):
 
 
 def outputs_text(head: Head | None, outputs: int) -> str:
-    """Return a number of outputs in words, `3 classes`.
+    """Return a number of outputs as text, such as `3 classes`.
 
-    A classifier has classes; another head has what its attribute `unit` says, without one outputs.
+    The outputs of a classifier are classes. Those of another head are named by its attribute
+    `unit`, by default "output".
     """
     unit: str = "class" if head is None else getattr(head, "unit", "output")
     ending = "" if outputs == 1 else "es" if unit.endswith("s") else "s"
@@ -87,8 +88,8 @@ def tapped_stage(adaptation: "Adaptation", head: Head | None) -> int | None:
 def tap_of(block: Sequence[Layer]) -> Layer:
     """Return the map that a head taps in a block with a stride, whose input is `block[0]`.
 
-    It is the last of the maps with the most channels before the stride: the expansion, where the
-    block has one, or else the input of the block.
+    It is the last of the maps with the most channels before the stride: that of the expansion, if
+    the block has one, otherwise the input of the block.
     """
     found = block[0]
     for layer in block[1:]:

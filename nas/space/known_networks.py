@@ -1,9 +1,9 @@
 """Read the published and the variant entries of a space file.
 
 A published entry is a member of the space, and studies train it as a reference. A variant is any
-other network of the family whose counts are known: its widths need not be among the choices, and it
-may have another stem, head, input and number of classes. It is counted and exported, but never
-trained as a reference.
+other network of the family with known counts: its widths need not be among the choices, and it may
+have another stem, head, input and number of classes. It can be counted and exported, but studies do
+not train it as a reference.
 """
 
 import math
@@ -47,7 +47,7 @@ def _entry(
     where = f"{section} {name}"
     own = _OWN if section == "variant" else ()
     reader.only(table, (*_WORDS, *own, *space.keys), where)
-    of = _skeleton(reader, space, table, where) if own else space
+    of = _with_stem_and_head(reader, space, table, where) if own else space
     classes = reader.count(table, "classes", where) if "classes" in table else space.classes
     columns = {key: _column(reader, space, where, table, key) for key in space.keys}
     architecture = from_columns(columns, space.name, space.keys, len(space.stages))
@@ -69,7 +69,7 @@ def _entry(
     )
 
 
-def _skeleton(
+def _with_stem_and_head(
     reader: TomlReader, space: SearchSpace, table: Mapping[str, Any], where: str
 ) -> SearchSpace:
     """Return the space with the stem and the head of one variant."""

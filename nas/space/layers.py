@@ -72,7 +72,7 @@ class Activation:
 
 @dataclass(frozen=True, slots=True)
 class Shuffle:
-    """Channel shuffle: split into `groups`, interleave (ShuffleNetV1, section 3.1)."""
+    """Channel shuffle: channels are split into `groups` and interleaved (ShuffleNetV1, 3.1)."""
 
     name: str
     inputs: tuple[str]
@@ -180,9 +180,9 @@ def only_reader(name: str, readers: Mapping[str, Sequence[Layer]]) -> Layer | No
 
 
 class Builder:
-    """Appends layers, each reading the one before it; `branch` goes back to an earlier one.
+    """Appends layers, each of which reads the previous one; `branch` selects another one to read.
 
-    The caller sets `prefix`, which precedes every name. Methods raise an ArchitectureError if a
+    The caller sets `prefix`, with which every name begins. Methods raise an ArchitectureError if a
     layer cannot be built.
     """
 
@@ -195,7 +195,7 @@ class Builder:
 
     @property
     def shape(self) -> Shape:
-        """The shape that the next layer reads."""
+        """The shape of the map that the next layer reads."""
         return self._shapes[self.last]
 
     def feed(self, name: str, shape: Shape) -> None:
@@ -245,7 +245,7 @@ class Builder:
         self._append(Activation(self._name(name), (self.last,), self.shape, function))
 
     def shuffle(self, name: str, groups: int) -> None:
-        """Append a channel shuffle, unless it would change nothing (1 group, or 1 channel each)."""
+        """Append a channel shuffle, unless it has no effect (1 group, or 1 channel per group)."""
         if 1 < groups < self.shape.channels:
             self._append(Shuffle(self._name(name), (self.last,), self.shape, groups))
 

@@ -67,10 +67,10 @@ def plan_network(
     classes: int,
     head: Head | None = None,
 ) -> list[NetworkPart]:
-    """Return the parts of a network of a kind that plans whole networks.
+    """Return the parts of a network of a `NetworkKind`.
 
-    A `head` replaces the last part, which is the classifier. It taps what the first part of the
-    last stage with a stride reads.
+    A `head` replaces the last part, which is the classifier. It taps the map that the first part of
+    the last stage with a stride reads.
     """
     kind = space.kind
     assert isinstance(kind, NetworkKind), kind.name
@@ -106,7 +106,7 @@ class _TapLayers:
 
 @dataclass(frozen=True)
 class _HeadLayers:
-    """The other layers of a head."""
+    """The layers of a head that read the last map."""
 
     head: Head
     outputs: int
@@ -145,17 +145,18 @@ def lower_block(
     first: bool,
 ) -> None:
     """Append one block of a stage."""
-    live = {key: value for key, value in choices.items() if value is not None}
-    width = live["width"]
+    values = {key: value for key, value in choices.items() if value is not None}
+    width = values["width"]
     assert isinstance(width, int)
-    kind = cast(StageKind, space.kind)  # checking the protocol takes as long as the block
-    kind.lower(net, live, width, stride, first)
+    kind = cast(StageKind, space.kind)  # isinstance would take as long as lowering the block
+    kind.lower(net, values, width, stride, first)
 
 
 def lower_head(space: SearchSpace, net: Builder, classes: int, head: Head | None = None) -> None:
     """Append the head: 1x1 convolution, batch norm, activation, global pooling, classifier.
 
-    The first three only if the space has a head width. Another `head` appends its own layers.
+    The first three are present only if the space has a head width. Another `head` appends its own
+    layers.
     """
     net.prefix = "head."
     if head is not None:

@@ -19,17 +19,17 @@ from nas.space.stage import Stage
 from nas.suggestion import did_you_mean
 
 _MUTATIONS = 1000
-_SINGLE = 7 / 8
+_SINGLE = 7 / 8  # share of the mutations with one replaced value
 _DEPTHS = {str(depth): depth for depth in range(1, 100)}
-REMEMBERED = 1 << 16  # cached results of stages; some 20 MB
+REMEMBERED = 1 << 16  # cached results of stages; about 20 MB
 
 
 @dataclass(frozen=True)
 class Published:
     """An architecture of the family that its authors published, with their numbers.
 
-    `numbers` are reported by the authors, `counted` by an independent count (`params`, `madds`),
-    both at `input` and `classes`. `space` is the family with the stem and head of this network.
+    `numbers` were published by the authors; `counted` is an independent count (`params`, `madds`).
+    Both are at `input` and `classes`. `space` is the space with the stem and head of this network.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Published:
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """A family of networks: skeleton, stages with choices, deployment input, published members.
+    """A family of networks: stem, stages with choices, head, deployment, published members.
 
     The stem is a `stem_kernel` convolution, followed by a 3x3 max pooling of stride 2 if
     `stem_pool` is true; `head_width` 0 means that there is no 1x1 convolution before the
@@ -120,8 +120,8 @@ class SearchSpace:
         """Return the canonical form of `architecture`.
 
         Raises:
-            ArchitectureError: a value is not allowed, its group counts do not fit its widths, or
-                its stages or choices differ from those of this space.
+            ArchitectureError: a value is not allowed, a group count does not divide a width, or the
+                stages or choices are not those of this space.
         """
         if (architecture.keys, len(architecture.stages)) != (self.keys, len(self.stages)):
             raise ArchitectureError(
@@ -142,7 +142,7 @@ class SearchSpace:
         return Architecture(self.name, self.keys, tuple(stages))
 
     def assemble(self, architecture: Architecture) -> Architecture:
-        """Return the canonical form of a buildable network, whatever the choices allow.
+        """Return the canonical form of a buildable network; values need not be among the choices.
 
         Raises:
             ArchitectureError: a stage cannot be built after the one before it.
@@ -209,7 +209,7 @@ class SearchSpace:
         return values
 
     def canonical(self, architecture: Architecture) -> Architecture:
-        """Merge unused and equivalent choices, so that equal networks have one `arch_id`."""
+        """Return the canonical form: equal networks have the same form and the same `arch_id`."""
         stages = tuple([self._canonical_values(values) for values in architecture.stages])
         return Architecture(self.name, self.keys, stages)
 
@@ -217,10 +217,10 @@ class SearchSpace:
         """Return the canonical values of one stage; all None except the depth if the depth is 0."""
         if choices["depth"] == 0:
             return (0, *(None for _ in self.keys[1:]))
-        live = {key: value for key, value in choices.items() if value is not None}
-        if len(live) < len(choices):
+        chosen = {key: value for key, value in choices.items() if value is not None}
+        if len(chosen) < len(choices):
             return tuple(choices[key] for key in self.keys)
-        canonical = self.kind.canonical(live)
+        canonical = self.kind.canonical(chosen)
         return tuple(canonical[key] for key in self.keys)
 
     def buildable(self, choices: Mapping[str, Value], in_width: int) -> tuple[str, str] | None:
@@ -236,7 +236,7 @@ class SearchSpace:
     def problem(self, choices: Mapping[str, Value], in_width: int) -> tuple[str, str] | None:
         """Return None, or (choice, cause) if no member has such a stage after `in_width` channels.
 
-        The cause is that it cannot be built, or that it violates a constraint of the space.
+        The stage cannot be built, or it violates a constraint of the space.
         """
         problem = self.buildable(choices, in_width)
         if problem or self.complementary is None or not isinstance(self.kind, PairedKind):
@@ -245,7 +245,7 @@ class SearchSpace:
 
     @cached_property
     def size(self) -> int:
-        """The number of combinations of values of all stages, also unbuildable and equal ones."""
+        """The number of combinations of values, including unbuildable and equivalent ones."""
         total = 1
         for stage in self.stages:
             for choice in stage.choices:
@@ -255,9 +255,9 @@ class SearchSpace:
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
         """Return a neighbour: `architecture` with one value of one stage replaced.
 
-        One draw in eight replaces two values, so that every member can be reached even if a single
-        replacement cannot be built. Returns `architecture` itself if 1000 draws find no other
-        network.
+        One draw in eight replaces two values, so that every member can be reached although some
+        single replacements cannot be built. Returns `architecture` itself if 1000 draws find no
+        other network.
         """
         free = self._free
         for _ in range(_MUTATIONS if free else 0):
@@ -284,7 +284,7 @@ class SearchSpace:
 
     @cached_property
     def _allowed(self) -> list[list[tuple[frozenset[tuple[type, Value]], tuple[Value, ...]]]]:
-        """The allowed values by stage and position: with their types, and as they are."""
+        """The allowed values by stage and position: as (type, value) pairs, and as values."""
         return [
             [(frozenset((type(v), v) for v in c.values), c.values) for c in stage.choices]
             for stage in self.stages
@@ -293,7 +293,7 @@ class SearchSpace:
     def _filled(
         self, index: int, values: StageValues, rng: np.random.Generator
     ) -> list[Value | None]:
-        """Return one stage; values that are None or represent several are drawn at random."""
+        """Return one stage; values that are None or not among the choices are drawn at random."""
         return [
             value if (type(value), value) in allowed else drawn[rng.integers(len(drawn))]
             for value, (allowed, drawn) in zip(values, self._allowed[index], strict=True)
@@ -302,7 +302,7 @@ class SearchSpace:
     def _canonical_values(self, values: StageValues) -> StageValues:
         """Return `canonical_stage` of `values`, cached.
 
-        The cache key has no depth, because the canonical form of no kind depends on it.
+        The cache key omits the depth, because canonical forms do not depend on it.
         """
         depth, *block = values
         if not depth:
@@ -317,7 +317,7 @@ class SearchSpace:
         return (depth, *found)
 
     def _reading(self, index: int, values: StageValues, in_width: int) -> "_Reading":
-        """Return the cached reading of a stage after `in_width` channels."""
+        """Return the cached canonical form, or problem, of a stage after `in_width` channels."""
         asked = (index, in_width, values, *map(type, values))  # types, because 1 == True
         found = self._read.get(asked)
         if found is None:
@@ -359,7 +359,7 @@ class SearchSpace:
         stage = self.stages[index]
         canonical = self.canonical_stage(choices)
         unknown = {key for key in self.keys if not _among(choices[key], stage.values(key))}
-        if unknown & {"depth", "width"}:  # these never represent another value
+        if unknown & {"depth", "width"}:  # canonical forms do not change these
             return
         columns = [stage.values(key) if key in unknown else (choices[key],) for key in self.keys]
         for values in itertools.product(*columns):
@@ -369,7 +369,7 @@ class SearchSpace:
 
 
 class _Reading(NamedTuple):
-    """The canonical form of a stage, its output width, and why it is not a member."""
+    """The canonical form of a stage, its output width, and why it is not a member, if so."""
 
     values: StageValues
     width: int

@@ -24,16 +24,16 @@ COORDINATES = 4
 
 @dataclass(frozen=True)
 class SSDLite:
-    """The head of a detector of `outputs` classes of objects, without the background.
+    """The head of a detector of `outputs` classes of objects, not counting the background.
 
-    The outputs of a network are two maps for each size, from the finest: boxes, (N, anchors *
-    4, H, W), and logits, (N, anchors * (1 + classes), H, W), of which the first of each anchor is
-    the background.
+    A network has two output maps for each size, the finest first: boxes, (N, anchors * 4, H, W),
+    and logits, (N, anchors * (1 + classes), H, W). The first logit of each anchor is that of the
+    background.
     """
 
     outputs: int = COCO_CLASSES
     side: int | None = 320
-    unit: ClassVar[str] = "class"  # what an output is
+    unit: ClassVar[str] = "class"  # name of an output
 
     def lower_tap(self, net: Builder, outputs: int) -> None:
         """Append the predictions from the tapped map."""
@@ -73,7 +73,7 @@ def _extra(net: Builder, width: int, groups: int) -> None:
 
 
 def _predict(net: Builder, index: int, anchors: int, classes: int) -> None:
-    """Append the predictions from the last map, which stays the last."""
+    """Append the predictions from the last map; the next layer reads that map again."""
     source = net.last
     for name, values in (("box_heads", COORDINATES), ("class_heads", 1 + classes)):
         net.branch(source)

@@ -1,11 +1,12 @@
 """Strides of a network at one input size.
 
-From 96 pixels on the shorter side, a network has the strides that its space states; also at the
-space's own deployment input and above, if that is smaller. On smaller images it has fewer: with H
-the shorter side in pixels, k = floor(log2(H / 7)) strides remain, at least 2. The others become 1
-in the order that the space lists; a stride that is not listed remains. Of the five strides for 224
-pixels, two remain at 32 pixels, as in the authors' CIFAR network (strides 1,1,2,2,1,1,1;
-cvtower/SeesawNet_pytorch, `baseline_version`). Strides that the user states are used unchanged.
+If the shorter side of the input has 96 pixels or more, a network has the strides that its space
+states; also at smaller inputs from the deployment input of the space on. On smaller images it has
+fewer strides: with H the shorter side in pixels, k = floor(log2(H / 7)) strides remain, at least 2.
+The others become 1 in the order that the space lists; a stride that is not listed remains. Of the
+five strides for 224 pixels, two remain at 32 pixels, as in the authors' CIFAR network (strides
+1,1,2,2,1,1,1; cvtower/SeesawNet_pytorch, `baseline_version`). Strides that the user states are used
+unchanged.
 """
 
 import math
@@ -68,10 +69,10 @@ class Adaptation:
 
 @dataclass(frozen=True)
 class Stated:
-    """The strides that a user states: for the `deployment`, for the `task`; empty if not stated.
+    """The strides that a user states for the `deployment` and the `task`; empty if not stated.
 
-    `rule` is the version of the rule with which the network was first lowered. It applies to
-    strides that are not stated, so that a stored study keeps its networks.
+    Strides that are not stated follow version `rule` of the rule, which is stored with a study, so
+    that its networks do not change.
     """
 
     deployment: Strides = ()
@@ -86,12 +87,12 @@ class Stated:
         """Return the strides on the `images` of a task.
 
         These are the strides stated for the task; otherwise the strides stated for the deployment,
-        if the images are large enough for every stride or as large as the deployment input;
+        if the images are large enough for all strides or at least as large as the deployment input;
         otherwise the strides by the rule.
         """
-        whole = min(whole_from(space, self.rule), min(deployment[1:]))
-        alike = self.deployment if min(images[1:]) >= whole else ()
-        return adapt(space, images, self.task or alike, self.rule)
+        least = min(whole_from(space, self.rule), min(deployment[1:]))
+        stated = self.deployment if min(images[1:]) >= least else ()
+        return adapt(space, images, self.task or stated, self.rule)
 
 
 def adapt(
@@ -100,7 +101,7 @@ def adapt(
     """Return the strides of the networks of `space` at an input: as stated, or by the rule.
 
     Raises:
-        NasError: `stated` does not fit the space.
+        NasError: `stated` has the wrong length, or gives a stride to a stage that may be absent.
     """
     strides = check_strides(space, stated) if stated else _by_rule(space, input_shape, rule)
     stem, *rest = strides
@@ -131,7 +132,7 @@ def read_strides(text: str, option: str = "--strides") -> Strides:
 
 
 def check_strides(space: SearchSpace, strides: Strides, option: str = "--strides") -> Strides:
-    """Return `strides`, which must fit `space`.
+    """Return `strides` after a check that they are valid for `space`.
 
     Raises:
         NasError: there are too many or too few, or a stage with minimum depth 0 has a stride.
@@ -157,10 +158,10 @@ def check_strides(space: SearchSpace, strides: Strides, option: str = "--strides
 def given_strides(
     spaces: Iterable[SearchSpace], text: str | None, option: str = "--strides"
 ) -> Strides:
-    """Return the strides that a user states for networks of each of `spaces`; empty without `text`.
+    """Return the strides in `text`, checked for each of `spaces`; empty if `text` is None.
 
     Raises:
-        NasError: they cannot be read, or do not fit one of the spaces.
+        NasError: they cannot be read, or are invalid for one of the spaces.
     """
     if text is None:
         return ()

@@ -1,4 +1,4 @@
-"""TomlReader: read values from a parsed TOML document; errors name the place of the mistake."""
+"""TomlReader: read values from a parsed TOML document; errors name the location of the mistake."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ _KINDS = {str: "text", int: "an integer", dict: "a table", list: "a list"}
 
 
 class TomlReader:
-    """Reads one parsed document; `self.fail` knows the file."""
+    """Reads one parsed document; errors of `fail` name the file."""
 
     def __init__(self, file: str, document: Mapping[str, Any], text: str) -> None:
         self.file, self.document, self.text = file, document, text
@@ -49,7 +49,7 @@ class TomlReader:
         return table
 
     def optional(self, key: str, kind: type) -> Any:
-        """Return `document[key]` of `kind`, or an empty one."""
+        """Return `document[key]`, which must be of `kind`; an empty value if it is missing."""
         return self.get(self.document, key, kind) if key in self.document else kind()
 
     def name(self, table: Mapping[str, Any], where: str) -> str:

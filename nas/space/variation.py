@@ -54,8 +54,8 @@ class Variation:
 def read_variation(space: SearchSpace, words: str) -> Variation:
     """Return the variation that `words` names: `relu`, or `relu=first,last` in this order.
 
-    Without values, the values are those that all stages with an open choice allow. Depth 0 is
-    excluded, because a stage of depth 0 has no other choices to keep.
+    By default the values are those that all stages with several values of the choice allow. Depth 0
+    is excluded, because a stage of depth 0 has no other choices to keep.
 
     Raises:
         NasError: there is no such choice or value, or there are fewer than two values.
@@ -91,7 +91,7 @@ def read_variation(space: SearchSpace, words: str) -> Variation:
 
 
 def _shared(space: SearchSpace, key: str) -> tuple[Value, ...]:
-    """Return the values of a choice that all stages with an open choice allow."""
+    """Return the values that all stages with several values of the choice allow."""
     open_stages = [stage for stage in space.stages if len(stage.values(key)) > 1]
     if not open_stages:
         return ()

@@ -1,7 +1,7 @@
-"""YOLOv2, a detector that is only counted, for comparison (pjreddie/darknet, cfg/yolov2.cfg).
+"""YOLOv2, a detector whose cost is counted for comparison (pjreddie/darknet, cfg/yolov2.cfg).
 
-It belongs to no search space. The list of layers has every layer with weights; the activations are
-left out, and each pooling halves the map.
+It belongs to no search space. The list of layers has all layers with weights, and poolings that
+halve the map; activations are left out.
 """
 
 from nas.space.layers import Builder, Layer, Shape

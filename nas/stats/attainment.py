@@ -1,8 +1,8 @@
-"""Attainment: which pairs of losses a share of several runs reach.
+"""Attainment surfaces: the pairs of losses that a given number of several runs attain.
 
-A run attains a pair of losses if one of its points is nowhere worse. The pairs that at least k runs
-attain are bounded by a staircase, the k-th empirical attainment surface. Source: V. Grunert da
-Fonseca, C. Fonseca and A. Hall 2001.
+A run attains a pair of losses if one of its points is not worse in either. The pairs that at least
+k runs attain are bounded by a staircase, the k-th empirical attainment surface. Source: V. Grunert
+da Fonseca, C. Fonseca and A. Hall 2001.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ def attainment_surface(runs: Sequence[Points], least: int) -> Points:
     """Return the corners of the surface that at least `least` of `runs` attain, (corners, 2).
 
     Each run has the losses of its points, (points, 2). The corners rise in the first loss and fall
-    in the second; there are none where fewer runs have a point. Exact: no grid is used.
+    in the second; there are none if fewer than `least` runs have a point. The result is exact.
     """
     firsts = np.unique(np.concatenate([run[:, 0] for run in runs])) if runs else np.empty(0)
     if not len(firsts) or least > len(runs):

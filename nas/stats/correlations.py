@@ -13,7 +13,7 @@ from nas.stats.means import CONFIDENCE
 FEWEST = 10  # candidates; with fewer, Fisher's interval is unreliable
 _MOST, _LEAST = 2000, 200  # resamples of the bootstrap
 _DRAWS = 1_000_000  # approximate number of values in all resamples
-_ROWS = 5_000  # of a resample, at most
+_ROWS = 5_000  # maximum number of rows of a resample
 
 Values = NDArray[np.float64]
 
@@ -21,8 +21,9 @@ Values = NDArray[np.float64]
 def correlation(one: Values, other: Values, fewest: int = FEWEST) -> Interval | None:
     """Return Spearman's rho of two columns of shape (n,), with its interval.
 
-    None for fewer than `fewest` rows, or if one column is constant. The interval is by Bonett and
-    Wright (2000), centred on rho shrunk by half a step from +-1, where it would have no width.
+    None for fewer than `fewest` rows, or if one column is constant. The interval is that of Bonett
+    and Wright (2000). A rho of +-1, for which it would have no width, is first moved towards 0 by
+    the smallest step that n rows allow.
     """
     from scipy.stats import spearmanr  # takes time to load; few callers need it
 
@@ -31,9 +32,9 @@ def correlation(one: Values, other: Values, fewest: int = FEWEST) -> Interval | 
         return None
     rho = float(spearmanr(one, other).statistic)
     most = 1 - 6 / (n**3 - n)
-    held = min(max(rho, -most), most)
+    clipped = min(max(rho, -most), most)
     z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
-    centre, reach = math.atanh(held), z * math.sqrt((1 + held**2 / 2) / (n - 3))
+    centre, reach = math.atanh(clipped), z * math.sqrt((1 + clipped**2 / 2) / (n - 3))
     low, high = math.tanh(centre - reach), math.tanh(centre + reach)
     return Interval(rho, min(low, rho), max(high, rho))
 
@@ -43,8 +44,9 @@ def correlation_difference(one: Values, other: Values, target: Values) -> Interv
 
     Columns have shape (n,). Up to 500 rows are resampled 2000 times, more rows less often, from a
     fixed seed; the percentiles are over the resamples without a constant column. Resamples have at
-    most m = 5000 rows: then the interval is scaled by sqrt(m / n) (the m out of n bootstrap of
-    Bickel, Götze and van Zwet, Statistica Sinica 1997). None if `correlation` gives None.
+    most m = 5000 rows; for more rows the interval is scaled by sqrt(m / n) (the m out of n
+    bootstrap of Bickel, Götze and van Zwet, Statistica Sinica 1997). None if `correlation` returns
+    None.
     """
     whole = [correlation(column, target) for column in (one, other)]
     if whole[0] is None or whole[1] is None:
@@ -59,7 +61,7 @@ def correlation_difference(one: Values, other: Values, target: Values) -> Interv
 
 
 def _rhos(one: Values, other: Values) -> Values:
-    """Return Spearman's rho of each row, shape (resamples,); NaN where a row is constant."""
+    """Return Spearman's rho of each row, shape (resamples,); NaN if a row is constant."""
     from scipy.stats import pearsonr, rankdata
 
     with warnings.catch_warnings(action="ignore"):  # about constant rows

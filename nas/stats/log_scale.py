@@ -1,10 +1,10 @@
-"""Losses on a logarithmic scale, on which models of them are fitted."""
+"""Losses on the logarithmic scale on which models are fitted to them."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 _FLOOR = 1e-4  # added before the logarithm: one error in 10,000 images
-_OUTLIER = 4.0  # in standard deviations, upwards only, for diverged trainings
+_OUTLIER = 4.0  # standard deviations above the median; diverged trainings exceed it
 
 
 def log_losses(losses: NDArray[np.float64]) -> NDArray[np.float64]:

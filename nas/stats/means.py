@@ -49,13 +49,13 @@ class Difference:
 def difference(
     one: Sequence[float], other: Sequence[float], images: int | None = None
 ) -> Difference | None:
-    """Return mean(one) - mean(other) of errors under several seeds, by Welch's t-test.
+    """Return mean(one) - mean(other) of errors over several seeds, by Welch's t-test.
 
     With `images`, the size of the set on which every error was measured, the variance has a second
     part for the choice of images. For each of the two means it is p (1 - p) / m, with one failure
     and one success added to p (Agresti and Caffo 2000), so that it is valid if no image was
-    misclassified. The two are treated as independent although the images are the same: the interval
-    is rather too wide than too narrow. Degrees of freedom are by Satterthwaite.
+    misclassified. The two are treated as independent although the images are the same, which makes
+    the interval too wide rather than too narrow. Degrees of freedom are Satterthwaite's.
 
     None if there is no variance to estimate: without `images`, if either has a single value. With
     `images`, a single value adds no variance between seeds.
@@ -76,20 +76,20 @@ def difference(
     total = sum(variance for variance, _ in parts)
     if total == 0:
         return Difference(mean, mean, mean, float(sum(freedom for _, freedom in parts)))
-    # relative variances: the square of a small variance would be 0
+    # Relative variances, because the square of a small variance would underflow to 0.
     freedom = 1 / sum((variance / total) ** 2 / free for variance, free in parts)
     reach = t_reach(freedom) * math.sqrt(total)
     return Difference(mean, mean - reach, mean + reach, freedom)
 
 
 def _of_images(share: float, images: int) -> float:
-    """Return the variance of an error share that was measured on so many images."""
-    closer = (share * images + 1) / (images + 2)
-    return closer * (1 - closer) / (images + 2)
+    """Return the variance of an error share that was measured on `images` images."""
+    adjusted = (share * images + 1) / (images + 2)
+    return adjusted * (1 - adjusted) / (images + 2)
 
 
 def t_reach(freedom: float) -> float:
-    """Return how many standard errors the 95 % interval of Student's t extends to each side."""
+    """Return half the width of the 95 % interval of Student's t, in standard errors."""
     from scipy.special import stdtrit  # takes time to load; few callers need it
 
     return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))

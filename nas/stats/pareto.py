@@ -10,9 +10,10 @@ Points: TypeAlias = NDArray[np.float64]
 
 
 def non_dominated(points: Points) -> NDArray[np.bool_]:
-    """Return which rows of `points` (n, objectives) no other row dominates.
+    """Return a mask (n,) of the rows of `points` (n, objectives) that no other row dominates.
 
-    A row dominates another if it is nowhere worse and somewhere better; equal rows are all kept.
+    A row dominates another if it is not worse in any objective and better in at least one; equal
+    rows are all kept.
     """
     keep = np.zeros(len(points), dtype=bool)
     if len(points) and points.shape[1] == 2:
@@ -31,14 +32,14 @@ def non_dominated(points: Points) -> NDArray[np.bool_]:
 
 
 def _non_dominated_pairs(points: Points) -> NDArray[np.bool_]:
-    """Return the front of (n, 2) rows, sorted by the first objective: rows below all before."""
+    """Return the mask for (n, 2) rows: in order of the first objective, a new lowest second one."""
     order = np.lexsort((points[:, 1], points[:, 0]))
     ordered = points[order]
     fresh = np.append(True, np.any(ordered[1:] != ordered[:-1], axis=1))
     seconds = ordered[fresh, 1]
     before = np.concatenate([[np.inf], np.minimum.accumulate(seconds)[:-1]])
     front: NDArray[np.bool_] = seconds < before
-    front[0] = True  # also an infinite loss, if nothing is better
+    front[0] = True  # also if its loss is infinite
     keep = np.empty(len(points), dtype=bool)
     keep[order] = front[np.cumsum(fresh) - 1]  # equal rows are all kept
     return keep
@@ -46,7 +47,7 @@ def _non_dominated_pairs(points: Points) -> NDArray[np.bool_]:
 
 def non_dominated_ranks(points: Points) -> NDArray[np.int64]:
     """Return the rank of each row: 0 on the front, 1 on the front of the rest, and so on."""
-    if points.shape[1] == 1:  # front by front would be slow, with one front per value
+    if points.shape[1] == 1:  # the loop below would be slow: each value is a front
         return np.unique(points[:, 0], return_inverse=True)[1].astype(np.int64)
     if len(points) and points.shape[1] == 2:
         return _ranks_of_pairs(points)
@@ -65,7 +66,7 @@ def _ranks_of_pairs(points: Points) -> NDArray[np.int64]:
     its lowest second objective so far is lower; these lowest values rise with the rank, so that a
     bisection finds the first rank without such a row (M. T. Jensen 2003).
     """
-    distinct, place = np.unique(points, axis=0, return_inverse=True)  # sorted; equals share a rank
+    distinct, place = np.unique(points, axis=0, return_inverse=True)  # equal rows share a rank
     lowest: list[float] = []
     ranks = np.empty(len(distinct), dtype=np.int64)
     for index, second in enumerate(distinct[:, 1].tolist()):

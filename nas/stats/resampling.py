@@ -32,7 +32,7 @@ def mean(values: Floats) -> Floats:
 
 
 def quantile(share: float) -> Statistic:
-    """Return the statistic below which `share` of the values on the last axis lie."""
+    """Return a function that computes the quantile `share` over the last axis."""
 
     def of(values: Floats) -> Floats:
         return np.asarray(np.quantile(values, share, axis=-1))
@@ -43,8 +43,8 @@ def quantile(share: float) -> Statistic:
 def bootstrap(values: Floats, statistic: Statistic, rng: np.random.Generator) -> Interval:
     """Return a statistic of a sample (n,) with its bootstrap interval.
 
-    Percentiles of the resampled statistic, expanded to the width of Student's t at this n
-    (Hesterberg 2015, expanded percentiles): plain percentiles are too narrow for small samples. The
+    Its ends are percentiles of the resampled statistic, expanded to the width of Student's t at
+    this n (Hesterberg 2015), because plain percentiles are too narrow for small samples. The
     interval of a single value is infinite.
     """
     return _expanded(float(statistic(values)), statistic(_resampled(values, rng)), len(values))
@@ -78,11 +78,11 @@ def edf(values: Floats, at: Floats) -> Floats:
 
 
 def edf_reach(values: Floats, rng: np.random.Generator) -> float:
-    """Return the half width of the 95 % band of an empirical distribution, a share.
+    """Return the half width, as a share, of the 95 % band of an empirical distribution.
 
-    The band covers the whole curve, not each point separately: it is the 95 % quantile of the
-    largest distance between a resampled curve and the curve of the sample (Bickel and Freedman
-    1981), plus half a step of 1/n.
+    The band covers the whole curve, not each point separately. The half width is the 95 % quantile
+    of the largest distance between a resampled curve and the curve of the sample (Bickel and
+    Freedman 1981), plus half a step of 1/n.
     """
     steps = np.unique(values)
     own = edf(values, steps)
@@ -110,9 +110,9 @@ def permute(
 ) -> Shuffled:
     """Test whether two samples differ, by permuting their labels within strata.
 
-    `values` (n,) holds both samples, `first` marks the first one. The test is exact for any
-    distributions that are equal within each stratum. The p values are two-sided and count the
-    sample itself, so that none is 0.
+    `values` (n,) has both samples, `first` (n,) marks the first one. The test is exact for any
+    distributions that are equal within each stratum. The p values are two-sided and include the
+    observed labels, so that none is 0.
     """
     order = np.argsort(values, kind="stable")
     values, first, layer = values[order], first[order], np.asarray(strata)[order]
@@ -133,7 +133,7 @@ def permute(
 def flip(differences: Floats, rng: np.random.Generator) -> float:
     """Return the two-sided p of a mean difference of pairs (n,), by flipping their signs.
 
-    Uses all 2^n sign flips if these are at most PERMUTATIONS, otherwise random ones.
+    All 2^n sign flips are used if these are at most PERMUTATIONS, otherwise random ones.
     """
     observed, n = abs(float(differences.mean())), len(differences)
     if 2**n <= PERMUTATIONS:
@@ -148,7 +148,7 @@ def flip(differences: Floats, rng: np.random.Generator) -> float:
 
 
 def least_p(first: Bools, strata: Sequence[int]) -> float:
-    """Return the smallest possible p of `permute` for so many values in these strata."""
+    """Return the smallest possible p of `permute` for these labels and strata."""
     layer, ways = np.asarray(strata), 1
     for stratum in np.unique(layer):
         inside = first[layer == stratum]
@@ -157,7 +157,7 @@ def least_p(first: Bools, strata: Sequence[int]) -> float:
 
 
 def least_p_of_pairs(number: int) -> float:
-    """Return the smallest possible p of `flip` for so many pairs."""
+    """Return the smallest possible p of `flip` for `number` pairs."""
     return min(1.0, max(2.0 ** (1 - number), 1 / (PERMUTATIONS + 1)))
 
 
@@ -203,9 +203,9 @@ def _relabelled(
 
 
 def _contrast(values: Floats, labels: Bools, ends: Bools) -> tuple[Floats, Floats]:
-    """Return the difference of means and the largest distance of distributions, row by row.
+    """Return the difference of means and the largest distance of distributions, for each row.
 
-    `values` are sorted; `ends` marks the last of equal values, where distributions are compared.
+    `values` are sorted; distributions are compared at `ends`, the last of equal values.
     """
     ones = labels[0].sum()
     weights = np.where(labels, 1 / ones, -1 / (len(values) - ones))

@@ -1,4 +1,4 @@
-"""Thinning: a bounded number of informative networks out of many."""
+"""Thinning: the selection of a limited number of informative networks."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,9 +7,9 @@ _STRATA = 12
 
 
 def thinned(values: NDArray[np.float64], cost: NDArray[np.float64], most: int) -> NDArray[np.int64]:
-    """Return at most `most` positions: the best in each cost stratum, and others evenly.
+    """Return at most `most` positions: the best of each cost stratum, and an even choice of others.
 
-    `values` are losses, one for each `cost`.
+    `values` (n,) are losses, `cost` (n,) their costs. The positions are sorted.
     """
     count = len(values)
     if count <= most:

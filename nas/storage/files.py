@@ -1,4 +1,4 @@
-"""Storage: files by key below one place; and single files, of a folder or of an object store."""
+"""Storage: files by key below one place, a folder or a prefix of an object store."""
 
 import hashlib
 import secrets
@@ -15,12 +15,12 @@ class Storage(ABC):
     """Files by key below one place, which `text` names: a path or a URI.
 
     Raises:
-        OSError: of a folder, as for any file.
-        StorageError: an object store cannot be reached, or refuses.
+        OSError: a file of a folder cannot be read or written.
+        StorageError: the object store cannot be reached, or refuses the request.
     """
 
     def __init__(self, text: str) -> None:
-        """Keep the text that opens this storage again."""
+        """Store the text from which `open_storage` opens this storage."""
         self.text = text
 
     def __str__(self) -> str:
@@ -29,7 +29,7 @@ class Storage(ABC):
 
     @abstractmethod
     def below(self, folder: str) -> "Storage":
-        """Return the storage of a folder in this one; of this one if `folder` is empty."""
+        """Return the storage of a folder in this one; the same place if `folder` is empty."""
 
     @abstractmethod
     def file(self, key: str) -> "File":
@@ -44,26 +44,26 @@ class Storage(ABC):
         """Return the content of a file.
 
         Raises:
-            FileNotFoundError: there is none.
+            FileNotFoundError: there is no such file.
         """
 
     @abstractmethod
     def write(self, key: str, content: bytes) -> str:
-        """Write a file, new or replaced, so that it lasts; return its SHA-256."""
+        """Write a new file or replace one, durably; return its SHA-256."""
 
-    def make(self) -> None:  # noqa: B027 - one with nothing to make
-        """Make the folder itself; an object store has none."""
+    def make(self) -> None:  # noqa: B027 - an object store does nothing
+        """Make the folder itself; an object store has no folders."""
 
     @abstractmethod
     def create(self, key: str, content: bytes) -> None:
-        """Write a file unless there is one; the folder must exist.
+        """Write a file unless it exists; the folder must exist.
 
-        In a folder only one of several writers does.
+        In a folder only one of several concurrent writers succeeds.
         """
 
     @abstractmethod
     def is_empty(self) -> bool:
-        """Tell whether there is nothing in this place."""
+        """Tell whether this place has no files."""
 
     @abstractmethod
     def sizes(self) -> dict[str, int]:
@@ -81,7 +81,7 @@ class Storage(ABC):
         """Write a file, read it back and delete it.
 
         Raises:
-            NasError: one of these fails.
+            StorageError: one of these fails.
         """
         key, content = f".probe-{secrets.token_hex(8)}", secrets.token_bytes(32)
         try:
@@ -91,17 +91,18 @@ class Storage(ABC):
         except OSError as error:
             raise StorageError(
                 f"the storage {self} cannot be used: {error.strerror or error}.",
-                "Name another one: --storage PLACE",
+                "Name another storage: --storage PLACE",
             ) from error
         if found != content:
             raise StorageError(
-                f"the storage {self} returned other bytes than were written.", "Use another one."
+                f"the storage {self} returned other bytes than were written.",
+                "Use another storage.",
             )
 
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file of an object store; it is read as a Path is."""
+    """A file of an object store, with the methods of a Path that readers use."""
 
     storage: Storage
     key: str
@@ -121,7 +122,7 @@ class StoredFile:
 
         Raises:
             FileNotFoundError: there is no such file.
-            StorageError: it cannot be read.
+            StorageError: the file cannot be read.
         """
         return self.storage.read(self.key)
 
@@ -144,11 +145,11 @@ def file_text(file: File) -> str:
 
 
 def write_file(file: File, content: bytes) -> str:
-    """Write a file, new or replaced, so that it lasts; return its SHA-256.
+    """Write a new file or replace one, durably; return its SHA-256.
 
     Raises:
         OSError: the folder cannot be written.
-        StorageError: the object store cannot be reached, or refuses.
+        StorageError: the object store cannot be reached, or refuses the request.
     """
     if isinstance(file, StoredFile):
         return file.storage.write(file.key, content)
@@ -165,6 +166,6 @@ def file_sha256(file: File) -> str:
 
 
 def joined(text: str, key: str) -> str:
-    """Return the URI of a key in the storage of a URI."""
+    """Return the URI of a key in the storage with the URI `text`."""
     place, mark, query = text.partition("?")
     return f"{place}/{key}{mark}{query}" if key else text

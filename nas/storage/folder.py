@@ -8,10 +8,10 @@ from nas.storage.files import Storage, write_file
 
 
 class FolderStorage(Storage):
-    """A folder of this machine, or of a file system that machines share."""
+    """A folder of this machine, or of a shared file system."""
 
     def __init__(self, path: Path) -> None:
-        """Use the folder `path`, which a write makes."""
+        """Use the folder `path`; the first write creates it."""
         super().__init__(str(path))
         self.path = path
 
@@ -40,7 +40,7 @@ class FolderStorage(Storage):
         self.path.mkdir(parents=True, exist_ok=True)
 
     def create(self, key: str, content: bytes) -> None:
-        """Write a file unless there is one."""
+        """Write a file unless it exists."""
         path = self.file(key)
         try:
             with path.open("xb") as file:
@@ -52,7 +52,7 @@ class FolderStorage(Storage):
             raise
 
     def is_empty(self) -> bool:
-        """Tell whether there is nothing in this folder, or no such folder."""
+        """Tell whether this folder is empty or does not exist."""
         return not self.path.exists() or not any(self.path.iterdir())
 
     def sizes(self) -> dict[str, int]:

@@ -16,15 +16,15 @@ from nas.storage.files import Storage, StoredFile, joined
 
 T = TypeVar("T")
 
-LIMIT_SECONDS = 120.0  # of one call: pyarrow has no limit for a server that does not answer
+LIMIT_SECONDS = 120.0  # timeout of a call; pyarrow has none for a server that does not answer
 PROBE_SECONDS = 30.0
 _CONNECT_SECONDS = 5.0
-_TRIES = 3  # of each request, by the library
+_TRIES = 3  # attempts of the library at each request
 _SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
 
 _ERRORS = (OSError, pyarrow.ArrowException)
 
-# What the libraries write, and what it means.
+# Words in the errors of the libraries, and the cause to report.
 _CAUSES = (
     (("NO_SUCH_BUCKET", "NoSuchBucket"), "there is no such bucket"),
     (("ACCESS_DENIED", "AccessDenied", "PERMISSION_DENIED"), "access is denied"),
@@ -40,7 +40,7 @@ _CAUSES = (
 class ObjectStorage(Storage):
     """A prefix of a bucket.
 
-    A write is read back and compared: what is recorded has certainly been stored.
+    Each write is read back and compared, so that a recorded file has certainly been stored.
     """
 
     def __init__(self, text: str, system: Any = None) -> None:
@@ -80,7 +80,7 @@ class ObjectStorage(Storage):
         return self._call(read)
 
     def write(self, key: str, content: bytes) -> str:
-        """Write an object, and compare what is stored."""
+        """Write an object, read it back and compare it; return its SHA-256."""
 
         def write() -> None:
             with self._system.open_output_stream(self._path(key)) as stream:
@@ -89,16 +89,18 @@ class ObjectStorage(Storage):
         self._call(write)
         digest = hashlib.sha256(content).hexdigest()
         if hashlib.sha256(self.read(key)).hexdigest() != digest:
-            raise StorageError(f"{self}/{key} is not stored as it was written.", "Use another one.")
+            raise StorageError(
+                f"{self}/{key} is not stored as it was written.", "Use another storage."
+            )
         return digest
 
     def create(self, key: str, content: bytes) -> None:
-        """Write an object unless there is one; of two at the same time, the last one stays."""
+        """Write an object unless it exists; of two concurrent writes, the last one remains."""
         if not self.has(key):
             self.write(key, content)
 
     def is_empty(self) -> bool:
-        """Tell whether there is no object in this place."""
+        """Tell whether this place has no objects."""
         return not self.sizes()
 
     def sizes(self) -> dict[str, int]:
@@ -145,7 +147,7 @@ class ObjectStorage(Storage):
 
         Raises:
             FileNotFoundError: there is no such object.
-            StorageError: the call fails, or takes longer.
+            StorageError: the call fails, or takes longer than `seconds`.
         """
         failure: Exception
         try:
@@ -156,7 +158,7 @@ class ObjectStorage(Storage):
             failure = error
         except _ERRORS as error:
             failure = error
-        raise self._error(_cause(failure)) from None  # its text may have credentials
+        raise self._error(_cause(failure)) from None  # the original text may have credentials
 
     def _error(self, cause: str) -> StorageError:
         return StorageError(
@@ -169,7 +171,7 @@ def _within(seconds: float, work: Callable[[], T]) -> T:
     """Return the result of a call that may hang.
 
     Raises:
-        TimeoutError: it takes longer; its thread is left alone.
+        TimeoutError: the call takes longer than `seconds`; its thread continues.
     """
     results: list[T] = []
     errors: list[BaseException] = []
@@ -191,7 +193,7 @@ def _within(seconds: float, work: Callable[[], T]) -> T:
 
 
 def _cause(error: Exception) -> str:
-    """Return what an error of pyarrow means; otherwise its first line, without credentials."""
+    """Return the cause of an error of pyarrow, or else its first line, without credentials."""
     text = str(error)
     for words, cause in _CAUSES:
         if any(word in text for word in words):

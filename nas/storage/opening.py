@@ -9,7 +9,7 @@ from nas.storage.places import storage_text
 
 
 def open_storage(text: str) -> Storage:
-    """Return the storage at a path or URI; nothing is connected yet.
+    """Return the storage at a path or URI; no request is sent yet, except to find a region.
 
     Raises:
         NasError: as in `storage_text`, or a setting cannot be used.
@@ -33,7 +33,7 @@ def _object_storage(text: str) -> Storage:
 
 
 def file_at(text: str) -> File:
-    """Return the file at a path, or at the URI that `StoredFile.text` gave."""
+    """Return the file at a path, or at a URI from `StoredFile.text`."""
     if not is_uri(text):
         return Path(text)
     place, mark, query = text.partition("?")

@@ -1,4 +1,4 @@
-"""Places: the texts that name storages, checked and in one form."""
+"""Places: the texts that name storages, checked and normalised."""
 
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -17,7 +17,7 @@ def storage_text(text: str) -> str:
     """Return the place of a storage as it is recorded: an absolute path, or a checked URI.
 
     Raises:
-        NasError: it is of no known kind, or has credentials or unknown settings.
+        NasError: its kind is unknown, or it has credentials or unknown settings.
     """
     if not is_uri(text):
         return str(Path(text).expanduser().absolute())
@@ -44,7 +44,7 @@ def storage_text(text: str) -> str:
 
 
 def _check_secrets(scheme: str, texts: list[str]) -> None:
-    """Refuse `user:password@`; the message must not have it."""
+    """Refuse `user:password@`; the message must not contain it."""
     if any("@" in text for text in texts):
         source = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or ~/.aws"
         source = source if scheme == "s3" else "GOOGLE_APPLICATION_CREDENTIALS"

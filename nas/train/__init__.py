@@ -1,7 +1,7 @@
 """The earlier import path of `nas.training`, for programs that import `nas.train.data`.
 
-Python binds this package to `nas.train` once it is imported. So the package can be called too, and
-then trains as the function `nas.train` of the Python API does.
+Importing this package binds it to the name `nas.train`, which is also a function of the Python API.
+Therefore the package can be called, with the effect of that function.
 """
 
 import sys

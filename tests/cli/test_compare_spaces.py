@@ -48,7 +48,7 @@ def stored(tmp_path: Path) -> StudySpec:
         (["lean.toml", *BUDGET], "lean.toml alone"),
         (["lean.toml", "lean.toml", *BUDGET], "named twice"),
         (["lean.toml", "rich.toml"], "no budget"),
-        (["lean.toml", "rich.toml", "--budget", "900G-flops"], "nothing to match"),
+        (["lean.toml", "rich.toml", "--budget", "900G-flops"], "cannot be matched"),
         (["lean.toml", "rich.toml", "--budget", "10K-flops"], "the smallest costs"),
         (["lean.toml", "other.toml", *BUDGET], "different inputs or classes"),
         (["lean.toml", "nowhere", *BUDGET], "nowhere"),

@@ -23,12 +23,13 @@ def expected_improvement(level: Floats | float, mean: Floats, deviation: Floats)
 def knowledge_gradient(
     mean: Floats, deviation: Floats, shared: Floats, contenders: Floats, noise: float
 ) -> Floats:
-    """Return the expected decrease of the least believed loss, (n,) (Frazier 2009).
+    """Return the expected decrease of the lowest estimated loss, (n,) (Frazier 2009).
 
     Candidates have `mean` and `deviation` (n,), and `shared` (n, k) covariances with k trained
-    contenders, whose believed losses are `contenders` (k,). A measurement may make a candidate the
-    best, or show which of its trained relatives is the best. Expected improvement covers only the
-    first case, and is no longer informative once the best few differ by less than the noise.
+    contenders, whose estimated losses are `contenders` (k,); `noise` is a standard deviation. A
+    measurement may make a candidate the best, or show which similar contender is the best. Expected
+    improvement covers only the first case, and is not informative if the best few differ by less
+    than the noise.
     """
     spread = np.sqrt(deviation**2 + noise**2)
     # Candidates are on the last axis, so that the minimum of many is computed at once.
@@ -48,10 +49,10 @@ def expected_front_improvement(
 ) -> Floats:
     """Return the expected growth of the hypervolume of two losses; the first one is known.
 
-    `cost`, `mean`, `deviation` (n,) describe candidates, `front` (k, 2) the believed losses of
-    trained networks, `reference` (2,) the bounds. Exact: between the costs of two points of the
-    front the level to improve on is constant, so that the expectation is a sum of expected
-    improvements.
+    `cost`, `mean`, `deviation` (n,) describe the candidates, `front` (k, 2) the estimated losses of
+    trained networks, `reference` (2,) the bounds. The result is exact: between the costs of two
+    points of the front the level to improve on is constant, so that the expectation is a sum of
+    expected improvements.
     """
     front = front[np.argsort(front[:, 0], kind="stable")]
     levels = np.minimum.accumulate(np.minimum(front[:, 1], reference[1]))
@@ -76,22 +77,22 @@ def expected_scalar_improvement(
 ) -> Floats:
     """Return the expected improvement along one random direction, for any number of losses.
 
-    `mean` and `deviation` are (n, m), zero deviation where a loss is known; `trained` (k, m) are
-    believed losses. Losses are scaled to the range of the trained and joined by an augmented
-    Chebyshev distance with random weights (Knowles 2006, ParEGO).
+    `mean` and `deviation` are (n, m), with zero deviation for known losses; `trained` (k, m) are
+    estimated losses of trained networks. Losses are scaled to the range of `trained` and combined
+    by an augmented Chebyshev distance with random weights (Knowles 2006, ParEGO).
     """
     low, high = trained.min(axis=0), trained.max(axis=0)
     extent = np.where(high > low, high - low, 1.0)
     weights = rng.dirichlet(np.ones(mean.shape[1]))
-    best = _joined((trained - low) / extent, weights).min()
-    # common to all candidates, for a fair order
+    best = _chebyshev((trained - low) / extent, weights).min()
+    # All candidates get the same draws, so that their order does not depend on the draws' noise.
     draws = rng.standard_normal((_DRAWS, 1, mean.shape[1]))
-    sampled = _joined((mean + draws * deviation - low) / extent, weights)
+    sampled = _chebyshev((mean + draws * deviation - low) / extent, weights)
     gain: Floats = np.maximum(best - sampled, 0.0).mean(axis=0)
     return gain
 
 
-def _joined(losses: Floats, weights: Floats) -> Floats:
+def _chebyshev(losses: Floats, weights: Floats) -> Floats:
     weighted = losses * weights
-    joined: Floats = weighted.max(axis=-1) + 0.05 * weighted.sum(axis=-1)
-    return joined
+    combined: Floats = weighted.max(axis=-1) + 0.05 * weighted.sum(axis=-1)
+    return combined

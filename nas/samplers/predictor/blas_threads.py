@@ -1,7 +1,8 @@
 """One thread for linear algebra while a sampler computes.
 
-On several threads, sums are rounded in another order: proposals would depend on the number of
-cores. The matrices are too small to gain from threads, which would take cores from the trials.
+With several threads, sums are computed in another order, so that proposals would depend on the
+number of cores. The matrices are too small to gain from threads, which would use cores of the
+trials.
 """
 
 from collections.abc import Callable
@@ -14,11 +15,11 @@ from threadpoolctl import ThreadpoolController
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_LOCK = RLock()  # the limit is one of the process, so that one Python thread at a time may set it
+_LOCK = RLock()  # the limit is global to the process: only one Python thread at a time may set it
 
 
 def on_one_thread(function: Callable[P, T]) -> Callable[P, T]:
-    """Return `function` with BLAS limited to one thread; the earlier limit is restored after."""
+    """Return `function` with BLAS limited to one thread; it restores the earlier limit."""
 
     @wraps(function)
     def limited(*args: P.args, **kwargs: P.kwargs) -> T:

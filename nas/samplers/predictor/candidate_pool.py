@@ -1,8 +1,8 @@
 """The pool: the candidates for an acquisition function, all within the budget.
 
-Exact draws from the whole feasible space and from the band under the ceiling are renewed now and
-then. Children of the best trials, by mutation and crossover, are made for each proposal. Networks
-that earlier studies have trained are candidates too.
+Uniform draws from the whole feasible space and from the band under the ceiling are renewed after
+every 25 proposals. Children of the best trials, by mutation and crossover, are made for each
+proposal. Networks that earlier studies have trained are candidates too.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from nas.samplers.predictor.model import ModelPoints
 from nas.space import Architecture
 
 _DRAWN = 800  # plus a quarter as many in the band
-_MANY = 300  # proposals; so many trainings are short compared with a proposal, ...
+_MANY = 300  # after this number of proposals, a proposal takes long compared with a training, ...
 _FEWER = 3  # ... so that the pool is smaller by this factor
 _RENEW_AFTER = 25
 _CHILDREN = 80
@@ -32,15 +32,15 @@ class Candidates:
     points: ModelPoints
 
     def without(self, taken: set[str]) -> "Candidates":
-        """Return those whose `arch_id` is not in `taken`."""
+        """Return the candidates whose `arch_id` is not in `taken`."""
         fresh = [a.arch_id not in taken for a in self.architectures]
         if all(fresh):
             return self
-        left = [a for a, is_fresh in zip(self.architectures, fresh, strict=True) if is_fresh]
-        return Candidates(left, self.points.take(np.array(fresh)))
+        kept = [a for a, is_fresh in zip(self.architectures, fresh, strict=True) if is_fresh]
+        return Candidates(kept, self.points.take(np.array(fresh)))
 
     def extended(self, others: "Candidates") -> "Candidates":
-        """Return these and then `others`, which are all different from these."""
+        """Return these candidates followed by `others`, which must be different."""
         both = self.architectures + others.architectures
         return Candidates(both, self.points.extended(others.points))
 
@@ -63,11 +63,11 @@ class CandidatePool:
         rng: np.random.Generator,
         known: Sequence[Architecture] = (),
     ) -> Candidates | None:
-        """Return the exact draws, then children of `parents`, then `known`, all not in `taken`.
+        """Return uniform draws, children of `parents`, and `known`, without those in `taken`.
 
-        None if there are none.
+        None if there are none. `asked` is the number of earlier proposals.
         """
-        drawn = self._exact(asked)
+        drawn = self._draws(asked)
         further = dict.fromkeys((*self.children(parents, asked, rng), *known))
         fresh = [each for each in further if each not in drawn.members]
         fresh = [each for each in fresh if each.arch_id not in taken]
@@ -77,8 +77,8 @@ class CandidatePool:
         own = Candidates(fresh, self._points(fresh))
         return own if found is None else found.extended(own)
 
-    def _exact(self, asked: int) -> "_Drawn":
-        """Return the exact draws for the proposal after `asked` earlier ones.
+    def _draws(self, asked: int) -> "_Drawn":
+        """Return the uniform draws for the proposal after `asked` earlier ones.
 
         They depend only on the space and on the epoch of `asked`, so that a replay gets the same.
         """
@@ -117,7 +117,7 @@ class CandidatePool:
 
 @dataclass(frozen=True)
 class _Drawn:
-    """The exact draws of one epoch with their `arch_id`; with points if there are any."""
+    """The uniform draws of one epoch with their `arch_id`, and as candidates; None if empty."""
 
     epoch: int
     members: dict[Architecture, str]

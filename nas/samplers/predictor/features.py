@@ -1,9 +1,9 @@
 """Features: coordinates for the distances of a kernel.
 
-An architecture has two groups of features. The first are its choices: each as a number and as a
-category, because it is unknown whether the order of a space's values matters; and, for every choice
-that several stages share, the mean over the stages, because networks with equal means often have
-similar accuracy. The second is its profile: the costs, which explain most of the accuracy, and the
+An architecture has two groups of features. The first group are its choices: each as a number and as
+a category, because it is unknown whether the order of the values matters; and, for every choice of
+several stages, the mean over the stages, because networks with equal means often have similar
+accuracy. The second group is its profile: the costs, which explain most of the accuracy, and the
 shares of the stages.
 """
 
@@ -16,16 +16,19 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_CATEGORY = 0.5  # weight of squared distances: whether two values differ, ...
-_ORDER = 0.5  # ... how far apart they are in their order, ...
-_SUMMARY = 4.0  # ... and how far apart the means over the stages are
+# Weights of squared distances between values as categories, between their positions in the order,
+# and between the means over the stages.
+_CATEGORY = 0.5
+_ORDER = 0.5
+_SUMMARY = 4.0
 
 
 @dataclass(frozen=True)
 class Column:
     """One variable: its number of values, whether they are ordered, and its group.
 
-    `size` 0 is a number in [0, 1] instead of an index. Variables of one `group` are averaged.
+    With `size` 0 the code is a number in [0, 1] instead of an index. The mean over the variables of
+    one `group` is a feature.
     """
 
     size: int
@@ -45,9 +48,9 @@ class Features:
         self._groups = [members for members in groups.values() if len(members) > 1]
 
     def choices(self, codes: Floats) -> Floats:
-        """Return the coordinates of rows of `codes` (n, variables); a code below 0 is dead.
+        """Return the coordinates of rows of `codes` (n, variables); a code below 0 has no value.
 
-        A dead choice has no category, and is at the low end of the order.
+        A choice without a value has no category, and is at the low end of the order.
         """
         n = len(codes)
         if not self._columns:

@@ -1,14 +1,15 @@
 """The surrogate: a Gaussian process with few kernel parameters, fitted by likelihood.
 
 k = a0 k_A k_B + a1 k_A + a2 k_B, with k_G = exp(-d_G / l_G) over the squared distances of the two
-groups of features: smooth in the costs, smooth in the choices, and an interaction. Six parameters
-can be learnt from ten networks; one length for each of fifty choices could not. Every row may have
-its own noise in addition to the common noise. (Rasmussen and Williams 2006, chapters 2 and 5.)
+groups of features: a term that is smooth in the choices, one that is smooth in the costs, and an
+interaction. Six parameters can be learnt from ten networks; one length for each of fifty choices
+could not. Every row may have its own noise in addition to the common noise. (Rasmussen and Williams
+2006, chapters 2 and 5.)
 
-The residual of the kernel is partly due to the seed and will not repeat, and partly a property of
-the network that will. One training of each network cannot separate the two; a quarter of the
-variance is attributed to the network. So a network that is better than its relatives is believed to
-be somewhat better.
+The residual of the kernel is partly due to the seed, and partly a property of the network, which a
+further training would repeat. One training of each network cannot separate the two; a quarter of
+the residual variance is attributed to the network. So the estimate of a network that is better than
+similar ones is somewhat better than theirs.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from scipy.optimize import minimize
 
 from nas.samplers.predictor.features import Floats, Ints, squared_distances
 
-# log of: lengths of A and B, amplitudes of both, A, B, and the noise variance
+# Logarithms of the lengths l_A and l_B, the amplitudes a0, a1 and a2, and the noise variance.
 PRIOR = np.array([0.0, 0.0, np.log(0.5), np.log(0.5), np.log(0.5), np.log(0.05)])
 _SPREAD = np.array([1.5, 1.5, 1.0, 1.0, 1.0, 1.5])
 _OWN = 0.25  # the share of the residual variance that is attributed to the network
@@ -30,9 +31,9 @@ _STEPS = 30
 
 @dataclass(frozen=True)
 class Rows:
-    """Points of both groups of features; each group scaled to unit mean squared distance.
+    """Points of both groups of features, each scaled to unit mean squared distance.
 
-    The first group is scaled by `unit` when distances are computed, because it is large.
+    Squared distances of `choices` are multiplied by `unit`, which is faster than scaling the array.
     """
 
     choices: Floats
@@ -76,16 +77,19 @@ class Surrogate:
         return self._scale**2 * float(np.exp(self._theta[5]))
 
     def believe(self) -> Floats:
-        """Return the mean of the true values of the trained networks, residual parts included."""
+        """Return the posterior mean of the true values of the trained networks, (n,).
+
+        It includes the part of the residuals that is attributed to the networks.
+        """
         explained = self._mean + self._scale * (self._kernel @ self._weights)
         share = _OWN * self._unexplained / (self._unexplained + self._extra)
         believed: Floats = explained + share * (self._values - explained)
         return believed
 
     def covariance(self, rows: Rows, learnt: Ints) -> Floats:
-        """Return the posterior covariance of new networks with some trained ones, given by index.
+        """Return the posterior covariance of new networks with trained ones of index `learnt`.
 
-        It is the covariance of the parts of their true values that the kernel explains, (n, k).
+        It is the covariance (n, k) of the parts of their true values that the kernel explains.
         """
         cross, explained = self._explained(rows)
         theirs = solve_triangular(self._factor[0], self._kernel[:, learnt], lower=True)
@@ -102,8 +106,8 @@ class Surrogate:
         return mean, deviation
 
     def _explained(self, rows: Rows) -> tuple[Floats, Floats]:
-        """Return the prior covariance with the trained networks, also divided by its factor."""
-        if self._asked is None or self._asked[0] is not rows:  # called twice in a row
+        """Return the prior covariance with the trained networks, and its solution by the factor."""
+        if self._asked is None or self._asked[0] is not rows:  # the last rows are cached
             cross = _kernel(self._theta, distances_of(rows, self._rows))
             explained = solve_triangular(self._factor[0], cross.T, lower=True)
             self._asked = rows, cross, explained
@@ -111,7 +115,7 @@ class Surrogate:
 
 
 def fit(rows: Rows, values: Floats, noise: Floats) -> Floats:
-    """Return the kernel parameters of maximum posterior density, by gradient from the prior."""
+    """Return the kernel parameters of maximum posterior density, by gradient descent."""
     distances = distances_of(rows, rows)
     mean, scale = _standard(values, noise)
     standard, extra = (values - mean) / scale, noise / scale**2
@@ -126,7 +130,7 @@ def fit(rows: Rows, values: Floats, noise: Floats) -> Floats:
 
 
 def _standard(values: Floats, noise: Floats) -> tuple[float, float]:
-    """Return mean and deviation of the values, weighted towards those with little extra noise."""
+    """Return mean and deviation of the values; values with less extra noise have more weight."""
     weights = 1.0 / (1.0 + noise / (np.median(noise) + values.var() + 1e-12))
     mean = float(np.average(values, weights=weights))
     spread = float(np.sqrt(np.average((values - mean) ** 2, weights=weights)))
@@ -134,7 +138,7 @@ def _standard(values: Floats, noise: Floats) -> tuple[float, float]:
 
 
 def distances_of(one: Rows, other: Rows) -> tuple[Floats, Floats]:
-    """Return the squared distances of n to m rows in choices and in profile, each (n, m)."""
+    """Return the squared distances of n and m rows in choices and in profile, each (n, m)."""
     choices = squared_distances(one.choices, other.choices)
     choices *= one.unit
     return choices, squared_distances(one.profile, other.profile)

@@ -1,4 +1,4 @@
-"""The history of a study: the values of all trials that a proposal uses."""
+"""The history of a study in the form that a proposal uses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from nas.study import Objective, Reason, Trial, TrialState, last_loss
 class Seen:
     """The contents of one history.
 
-    `asked` counts the candidates, `done` the COMPLETE ones and complete borrowed trainings; `taken`
-    are the architectures of all candidates, `borrowed` the trainings of earlier studies. `finished`
-    are the trials to learn from, with the last `losses` of the first uncertain goal and the shares
-    of the ceiling that they have `used`; `pending` are not finished. No result can come before the
-    end of the first `settled` of the finished ones.
+    `asked` is the number of candidates, `done` that of the COMPLETE ones and the complete borrowed
+    trainings; `taken` has the `arch_id` of all candidates, `borrowed` the trainings of earlier
+    studies. `finished` are the trials to learn from, with the last `losses` of the first uncertain
+    goal and the shares `used` of the ceiling; `pending` are not finished. No later result is
+    inserted before the first `settled` ones of `finished`.
     """
 
     asked: int
@@ -52,6 +52,6 @@ def read_history(history: Sequence[Trial], feasible: Feasible, goal: Objective |
 
 
 def _useful(trial: Trial) -> bool:
-    """Tell whether a trial is finished and informative: divergence is, other failures are not."""
+    """Tell whether a trial is finished and informative; of failures, only divergence is."""
     failed = trial.state is TrialState.FAILED
     return trial.state.finished and (not failed or trial.fail_reason == Reason.NAN)

@@ -16,7 +16,7 @@ from nas.samplers.predictor.features import Floats, Ints
 from nas.samplers.predictor.gaussian_process import PRIOR, Rows, Surrogate, fit
 from nas.stats import hypervolume, thinned
 
-MOST = 300  # rows of a surrogate: its time grows with their cube
+MOST = 300  # maximum number of rows of a surrogate, whose time grows with their cube
 _FIT_MOST = 200
 _FEWEST_TO_FIT = 6
 _CONTENDERS = 24
@@ -72,9 +72,8 @@ class Model:
     ) -> "Posterior":
         """Return the posterior given `observed` (by goal) and the `pending` points.
 
-        `kernels` are parameters from the method of that name, fitted to other points of the space;
-        by default they are fitted to these points. A gain is one over the points `ours`, by default
-        over all.
+        `kernels` are parameters from the method of that name; by default they are fitted to these
+        points. Gains are relative to the points marked by `ours` (n,), by default to all points.
         """
         scale = _Scale.of(points)
         believed, learnt = points.known.copy(), {}
@@ -89,7 +88,7 @@ class Model:
             if len(others):
                 believed[others, goal] = surrogate.predict(rows.take(others))[0]
             believed[seen.index, goal] = surrogate.believe()
-            if len(pending):  # observed at their mean: the mean stays, the variance near them falls
+            if len(pending):  # observed at their mean, which only reduces the variance near them
                 values = np.concatenate([seen.values, believed[pending, goal]])
                 noise = np.concatenate([seen.noise, np.zeros(len(pending))])
                 index = np.concatenate([seen.index, pending])
@@ -100,7 +99,7 @@ class Model:
     def kernels(
         self, points: ModelPoints, observed: Mapping[int, GoalObservations]
     ) -> dict[int, Floats]:
-        """Return kernel parameters by goal, fitted to `points`; pass at most MOST."""
+        """Return kernel parameters by goal, fitted to `points`, at most MOST of them."""
         return self._kernels(_Scale.of(points).rows(points), observed)
 
     def _kernels(self, rows: Rows, observed: Mapping[int, GoalObservations]) -> dict[int, Floats]:
@@ -129,11 +128,11 @@ class Posterior:
         self._ours = np.ones(len(believed), dtype=bool) if everything else np.array(ours)
         self._scale, self._learnt = scale, learnt
 
-    def best_gain(self, candidates: ModelPoints) -> Floats:
-        """Return the expected gain of the first uncertain goal's best value, (n,).
+    def best_gain(self, candidates: Points) -> Floats:
+        """Return the expected improvement of the best value of the first uncertain goal, (n,).
 
-        Expected improvement finds the region; the knowledge gradient, which is small at first,
-        finds the best network in it.
+        It is the sum of the expected improvement, which finds a good region, and of the knowledge
+        gradient, which is small at first and finds the best network in the region.
         """
         goal, (index, surrogate) = next(iter(self._learnt.items()))
         rows = self._scale.rows(candidates)
@@ -151,8 +150,8 @@ class Posterior:
     ) -> Floats:
         """Return the expected growth of the front as a share of its hypervolume, (n,).
 
-        `ceiling` bounds the known loss. With more than two goals, or two uncertain ones, it is the
-        expected improvement along one random direction, as a share of the range of the losses.
+        `ceiling` bounds the known loss. With more than two goals, or two uncertain ones, the result
+        is the expected improvement along one random direction, relative to the range of the losses.
         """
         predicted, trained = self.predict(candidates), self.believed[self._ours]
         num_goals = trained.shape[1]
@@ -199,7 +198,7 @@ class _Scale:
 
 
 def _evenly(index: Ints) -> Ints:
-    """Return at most as many indices as a kernel is fitted to, evenly spaced."""
+    """Return at most _FIT_MOST indices, evenly spaced, to which a kernel is fitted."""
     if len(index) <= _FIT_MOST:
         return index
     return index[np.linspace(0, len(index) - 1, _FIT_MOST).astype(np.int64)]

@@ -1,4 +1,4 @@
-"""Observations: the values that the surrogate learns from trials, with their noise.
+"""Observations: the values of trials from which the surrogate learns, with their noise.
 
 A trial measured to the last rung is an observation. A trial stopped earlier is a censored
 measurement: its value at full fidelity is inferred from its curve (`nas.study.inference`), and the
@@ -17,7 +17,7 @@ from nas.study import Inference, Measurement, Objective, Reason, Trial, TrialSta
 def observe(trials: Sequence[Trial], goal: Objective) -> GoalObservations:
     """Return the observations of an uncertain `goal` at full fidelity in finished `trials`.
 
-    Trials that failed by divergence count as the worst value; other failures are ignored.
+    A trial that diverged counts as the worst value; other failures are ignored.
     """
     complete = [index for index, trial in enumerate(trials) if trial.final is not None]
     if not complete:

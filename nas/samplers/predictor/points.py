@@ -1,6 +1,6 @@
-"""Coder: architectures as points that a model learns from.
+"""Coder: architectures as points from which a model learns.
 
-A row has the same numbers whichever other rows it is computed with.
+The numbers of a row do not depend on the other rows that are computed with it.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class Coder:
         codes = np.array([coding.encode(a) for a in architectures], dtype=float)
         profiles = np.array([coding.profile(a) for a in architectures], dtype=float)
         codes = codes.reshape(count, -1)
-        # The sum over a single row would round differently.
+        # numpy would round the sum over a single row differently.
         choices = self._features.choices(np.repeat(codes, 2, axis=0) if count == 1 else codes)
         return ModelPoints(choices[:count], profiles.reshape(count, -1), self._known(architectures))
 

@@ -1,7 +1,7 @@
-"""Refit schedule: to how many of the finished trials the kernel parameters are fitted.
+"""Refit schedule: the number of finished trials to which the kernel parameters are fitted.
 
 They are fitted to the first six finished trials, and again whenever 15 % more have finished. The
-number depends on which trials have finished, never on time, so that a replay fits the same.
+number depends on the finished trials and not on time, so that a replay gives the same fits.
 """
 
 _FIRST = 6
@@ -9,10 +9,10 @@ _GROWTH = 1.15
 
 
 def fitted_count(finished: int, settled: int) -> int:
-    """Return to how many of the `finished` trials, in order, the parameters are fitted.
+    """Return the number of `finished` trials, in order, to which the parameters are fitted.
 
-    No later result comes among the first `settled` trials: only these are used, unless a slow trial
-    holds back more than half of them.
+    Only the first `settled` trials are used, among which no later result is inserted, unless a slow
+    trial precedes more than half of the finished ones.
     """
     return _last_refit(settled if 2 * settled >= finished else finished)
 

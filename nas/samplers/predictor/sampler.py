@@ -2,11 +2,11 @@
 
 The first proposals cover the range of costs (`nas.samplers.random.stratified`); there are fewer of
 them in a study that learns from earlier ones (`nas.samplers.earlier_studies`). Then a surrogate is
-fitted to the finished trials, and two criteria alternate: the expected gain for the best network
+fitted to the finished trials, and two criteria alternate: the expected gain of the best network
 under the ceiling, and the expected growth of the front, until the latter is negligible. Running
-trials count as measured at their believed values, so that parallel workers train different
-networks. A gain is one over the trials of the study: a network that only an earlier study has
-trained is a candidate if it is within the budget.
+trials count as measured at their estimated values, so that parallel workers train different
+networks. Gains are relative to the trials of the study itself: a network that only an earlier study
+has trained is a candidate if it is within the budget.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -32,12 +32,12 @@ from nas.study import Objective, Trial, TrialState
 
 START = 8
 _FEWEST = 4
-_ENOUGH = 1e-4  # growth of the front below which its turn is skipped
+_ENOUGH = 1e-4  # if the growth of the front is smaller, the other criterion is used
 _BEST_PARENTS, _FRONT_PARENTS = 6, 12
 
 
 class GaussianProcessSampler(Measured):
-    """Proposes by the expected gain under a Gaussian process; believes its posterior mean."""
+    """Proposes by the expected gain under a Gaussian process, whose mean is its estimate."""
 
     learns_from_others = True
 
@@ -62,7 +62,7 @@ class GaussianProcessSampler(Measured):
         start = num_starts(START, self._feasible, seen.borrowed)
         if seen.asked < start or seen.done < _FEWEST or not any(self._uncertain):
             return stratified(self._feasible, self._goals, seen.asked, rng)
-        most = [*_telling(seen.finished, seen.losses, seen.used), *seen.pending]
+        most = [*_informative(seen.finished, seen.losses, seen.used), *seen.pending]
         posterior = self._learn(most, self._kernels(seen))
         known = dict.fromkeys(t.architecture for t in fitting(self._feasible, seen.borrowed))
         parents = [most[index].architecture for index in self._parents(most, posterior, known)]
@@ -74,9 +74,9 @@ class GaussianProcessSampler(Measured):
 
     @on_one_thread
     def believe(self, history: Sequence[Trial]) -> Mapping[int, float]:
-        """Return the posterior mean of the first goal, as a loss, by number of COMPLETE candidate.
+        """Return the posterior mean loss of the first goal, by number of COMPLETE candidate.
 
-        Returns the measured values if there are too few, or if the goal is known before training.
+        Returns the measured losses if there are too few, or if the goal is known before training.
         """
         measured = super().believe(history)
         if len(measured) < _FEWEST or self._goals[0].known:
@@ -105,7 +105,7 @@ class GaussianProcessSampler(Measured):
         known, kernels = self._fitted
         if len(known) != len(first) or not begins_with(first, known):
             early = self._read(first)
-            most = _telling(early.finished, early.losses, early.used)
+            most = _informative(early.finished, early.losses, early.used)
             kernels = self._model.kernels(self._points(most), self._observed(most))
             self._fitted = first, kernels
         return kernels
@@ -136,9 +136,10 @@ class GaussianProcessSampler(Measured):
     def _parents(
         self, useful: Sequence[Trial], posterior: Posterior, known: Collection[Architecture]
     ) -> list[int]:
-        """Return the best by the first goal and the believed front, alternately; members only.
+        """Return the indices of the best by the first goal and of the estimated front, alternately.
 
-        `known` are the architectures of borrowed trainings that are within the budget.
+        Only candidates and borrowed trainings within the budget, the architectures in `known`, can
+        be parents.
         """
         ours = [
             index
@@ -162,8 +163,8 @@ class GaussianProcessSampler(Measured):
         return [ours[index] for index in dict.fromkeys(mixed)]
 
 
-def _telling(finished: Sequence[Trial], losses: Floats, used: Floats) -> list[Trial]:
-    """Return the most informative of the finished trials, a bounded number."""
+def _informative(finished: Sequence[Trial], losses: Floats, used: Floats) -> list[Trial]:
+    """Return at most MOST of the finished trials, the most informative ones."""
     return [finished[index] for index in thinned(losses, used, MOST)]
 
 

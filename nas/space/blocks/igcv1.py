@@ -64,7 +64,7 @@ class IGCV1:
     def pair(
         self, choices: Mapping[str, Value], in_width: int, width: int
     ) -> ConvolutionPair | None:
-        """Return the first pair of a block, the only one that may not be strict."""
+        """Return the first pair of a block, the only one that may violate the strict condition."""
         if choices["secondary"] == "none":
             return None
         primary = integer(choices, "primary")
@@ -84,12 +84,12 @@ class IGCV1:
         net.activation("pair1_relu", self.activation)
         self._pair(net, "pair2_", choices, width, 1)
         if in_width != width or stride > 1:
-            long = net.last
+            main = net.last
             net.branch(source)
             net.conv("project", width, stride=stride, groups=integer(choices, "primary"))
             net.batch_norm("project_bn")
             source = net.last
-            net.branch(long)
+            net.branch(main)
         net.add("add", source)
         net.activation("relu", self.activation)
 

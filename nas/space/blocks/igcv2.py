@@ -1,15 +1,15 @@
 """The IGCV2 block: a depthwise 3x3 convolution and a product of group 1x1 convolutions.
 
-The layers follow the paper's rule (Xie et al., CVPR 2018), which determines everything except their
-number; no layer table of its networks was published:
+The layers follow the design rule of the paper (Xie et al., CVPR 2018), which determines all but
+their number; no layer table of its networks was published:
 
     3x3 depthwise conv, has the stride
     `factors` group 1x1 convs on branches of K_1, K_2, … channels, a channel shuffle between them
     batch norm, [+ input], ReLU
 
-Complementary: K_1 * K_2 * … is the input width, so that one path leads from each input channel to
-    each output channel. Balanced: the K_i have the least sum of all such products, which makes them
-    as equal as possible. The last 1x1 changes the width. One factor is a dense 1x1.
+Complementary: K_1 * K_2 * … is the input width, so that exactly one path leads from each input
+channel to each output channel. Balanced: the K_i have the least sum among all such products, so
+that they are as equal as possible. The last 1x1 changes the width. A single factor is a dense 1x1.
 """
 
 from collections.abc import Iterator, Mapping
@@ -42,19 +42,22 @@ class IGCV2:
     }
 
     def canonical(self, choices: Mapping[str, Value]) -> dict[str, Value]:
-        """Return the choices; `residual` has no effect at depth 1, which a kind must not use."""
+        """Return the choices unchanged.
+
+        `residual` has no effect at depth 1, but a canonical form must not depend on the depth.
+        """
         return dict(choices)
 
     def problem(
         self, choices: Mapping[str, Value], in_width: int, width: int
     ) -> tuple[str, str] | None:
-        """Return why there is no balanced product: too few primes, or an indivisible width."""
+        """Return a cause: too few prime factors, or groups that do not divide the width."""
         count = integer(choices, "factors")
         sizes = branch_sizes(in_width, count)
         if sizes is None:
             return (
                 "factors",
-                f"width={in_width} is no product of factors={count} numbers above 1",
+                f"width={in_width} is not a product of factors={count} numbers above 1",
             )
         groups = in_width // sizes[-1]
         if width % groups:
@@ -88,8 +91,8 @@ KIND = IGCV2()
 def branch_sizes(width: int, count: int) -> tuple[int, ...] | None:
     """Return `count` sorted numbers above 1 with the product `width` and the least sum.
 
-    With a count of 1 any width is valid; None if `width` has too few prime factors. The largest is
-    the last: then the 1x1 that changes the width has the fewest groups.
+    With a count of 1 any width is valid; None if `width` has too few prime factors. The largest
+    number is the last, so that the 1x1 that changes the width has the fewest groups.
     """
     if count == 1:
         return (width,)

@@ -5,12 +5,12 @@ Layers in the order of the authors' released graph (homles11/IGCV3, symbols/igcv
     1x1 group conv, G1, to expansion * C_in    first
     batch norm [, ReLU6]
     channel shuffle with G1 groups             P1
-    3x3 depthwise conv, carries the stride     depthwise
+    3x3 depthwise conv, has the stride         depthwise
     batch norm [, ReLU6]
     1x1 group conv, G2, to the stage's width   last
     batch norm [, ReLU6]
     channel shuffle with width / G2 groups     P2, optional; the released graph has none
-    + input, in every block of a stage but its first
+    + input, in every block of a stage except the first
 
 With G1 = G2 = 1 and ReLU6 after the first two convolutions this is MobileNetV2's block; expansion 0
 omits the first convolution, as MobileNetV2 does in its first block. G2 "strict" is hidden width /

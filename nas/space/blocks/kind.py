@@ -10,9 +10,10 @@ from nas.space.layers import ActivationName, Builder
 
 @dataclass(frozen=True)
 class ChoiceRule:
-    """The allowed values of a choice, as text and as a test, and whether it changes the cost.
+    """The rule of a choice: its `meaning` and the values that it `allows`, `expected` as text.
 
-    `changes_latency` is the same for the latency, which depends on more than the other costs.
+    `changes_cost` says whether it changes the counted costs, `changes_latency` whether it changes
+    the latency.
     """
 
     meaning: str
@@ -22,7 +23,7 @@ class ChoiceRule:
     changes_latency: bool = True
 
     def counts(self, latency: bool) -> bool:
-        """Tell whether the choice changes a cost; `latency` tells whether latency is included."""
+        """Tell whether the choice changes a cost; with `latency`, the latency is a cost, too."""
         return self.changes_cost or (latency and self.changes_latency)
 
 
@@ -49,7 +50,7 @@ class BlockKind(Protocol):
         ...
 
     def canonical(self, choices: Mapping[str, Value]) -> dict[str, Value]:
-        """Merge equivalent choices; may depend on the width, but not on the depth."""
+        """Return the canonical form of equivalent choices; it must not depend on the depth."""
         ...
 
     def problem(
@@ -74,7 +75,7 @@ class StageKind(BlockKind, Protocol):
 
 
 class PartLayers(Protocol):
-    """The layers of one part of a network; hashable, and equal if the layers are."""
+    """The layers of one part of a network; hashable, and equal if the layers are equal."""
 
     def lower(self, net: Builder, sources: Sequence[str]) -> None:
         """Append the layers to `net`; they read the layers in `sources`."""
@@ -102,7 +103,7 @@ class PlannedStage(NamedTuple):
 
 
 class Skeleton(NamedTuple):
-    """The network outside its stages: the stem with its stride at this input, and the classes."""
+    """The parts of a network outside its stages: the stem at this input, and the classes."""
 
     stem_width: int
     stem_kernel: int
@@ -112,9 +113,9 @@ class Skeleton(NamedTuple):
 
 @runtime_checkable
 class NetworkKind(BlockKind, Protocol):
-    """A kind whose blocks read more than the previous block: it plans the whole network.
+    """A kind whose blocks read more than the previous block, so that it plans whole networks.
 
-    Its spaces are counted part by part, and listed instead of tabulated.
+    Costs of its networks are counted part by part, and `nas.feasible` lists its architectures.
     """
 
     def parts(self, skeleton: Skeleton, stages: Sequence[PlannedStage]) -> list[NetworkPart]:
@@ -154,7 +155,7 @@ EXPANSION = ChoiceRule(
 
 
 def integer(choices: Mapping[str, Value], key: str) -> int:
-    """Return one choice that the space has checked to be an integer."""
+    """Return a choice whose rule allows only integers."""
     value = choices[key]
     assert isinstance(value, int), (key, value)
     return value

@@ -1,12 +1,12 @@
 """The MobileNetV1 block: a depthwise convolution and a 1x1 convolution (Howard et al. 2017).
 
-    KxK depthwise conv, carries the stride    depthwise
+    KxK depthwise conv, has the stride        depthwise
     batch norm, ReLU
     1x1 conv, to the stage's width            pointwise
     batch norm, ReLU
 
-No residual: arXiv 1704.04861, table 1 and figure 3. Every convolution is followed by a ReLU, and
-the network ends with its last block: the family has no 1x1 convolution in its head.
+Source: arXiv 1704.04861, table 1 and figure 3. Blocks have no residual. Every convolution is
+followed by a ReLU, and there is no 1x1 convolution in the head.
 """
 
 from collections.abc import Mapping

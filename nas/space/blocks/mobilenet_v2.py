@@ -2,14 +2,14 @@
 
     1x1 conv, to expansion * C_in             expand
     batch norm, ReLU6
-    KxK depthwise conv, carries the stride    depthwise
+    KxK depthwise conv, has the stride        depthwise
     batch norm, ReLU6
     1x1 conv, to the stage's width            project
     batch norm
     + input, in every block of a stage except the first
 
-Expansion 0 omits the first convolution, like all common implementations where the paper's table 2
-has t = 1. A 1x1 convolution from C_in to C_in is also possible there: that is expansion 1.
+Expansion 0 omits the first convolution, as all common implementations do where the paper's table 2
+has t = 1. Expansion 1 has a 1x1 convolution from C_in to C_in.
 """
 
 from collections.abc import Mapping

@@ -23,8 +23,8 @@ both. If a small input removes the stride of a stage, its reduction cell is remo
 stem cells the ImageNet network is the authors' network for CIFAR.
 
 Strided cells on maps of even size pad as TensorFlow does ("same": one less before than after). The
-PyTorch ports get the same result by computing one more row and column, which are then removed;
-padding = "cropped" builds and counts that form, padding = "exact" the authors'.
+PyTorch ports get the same result by computing one more row and column, which they then remove.
+padding = "cropped" builds and counts this form, padding = "exact" that of the authors.
 """
 
 from collections.abc import Mapping, Sequence
@@ -57,7 +57,7 @@ class NASNetA:
     def problem(
         self, choices: Mapping[str, Value], in_width: int, width: int
     ) -> tuple[str, str] | None:
-        """Return the width 1, which a factorised reduction cannot halve."""
+        """Refuse width 1, which a factorised reduction cannot halve."""
         return ("width", "a factorised reduction cannot halve width=1") if width < 2 else None
 
     def parts(self, skeleton: Skeleton, stages: Sequence[PlannedStage]) -> list[NetworkPart]:
@@ -216,7 +216,7 @@ class _Cell:
         net = self._net
         net.branch(source)
         extra = self._even() if stride > 1 else (0, 0)
-        # Pooling ignores its padding: zeros before it must only affect pixels that are cropped.
+        # Unlike the padding of a pooling, these zeros count as values: crop the affected pixels.
         net.pad(f"{name}.pad", extra, (0, 0))
         net.pool(f"{name}.pool", function, 3, stride)
         net.pad(f"{name}.crop", _negative(extra), (0, 0))

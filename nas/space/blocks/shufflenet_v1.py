@@ -3,7 +3,7 @@
     1x1 group conv, to width / bottleneck       compress
     batch norm, ReLU
     channel shuffle                             shuffle
-    3x3 depthwise conv, carries the stride      depthwise
+    3x3 depthwise conv, has the stride          depthwise
     batch norm
     1x1 group conv, to the stage's width        expand
     batch norm
@@ -15,10 +15,10 @@ the additional channels, and the input is concatenated after a 3x3 average pooli
 (arXiv 1707.01083, section 3.2), or unchanged if the stride is 1. A first unit that keeps the width
 adds this input instead.
 
-With `dense_entry` the first 1x1 of the first unit has one group: the paper does so in its first
-stage, where the input has few channels. The shuffle still uses the groups of the stage there, as in
-the public implementations. (The released weights of a later reimplementation shuffle after the
-depthwise convolution; the counts are equal.)
+With `dense_entry` the first 1x1 of the first unit has one group, as in the first stage of the
+paper, where the input has few channels. The shuffle still uses the groups of the stage, as in the
+public implementations. (A later reimplementation with released weights shuffles after the depthwise
+convolution; the counts are equal.)
 """
 
 from collections.abc import Mapping
