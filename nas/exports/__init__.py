@@ -1,4 +1,4 @@
-"""Export of one network as files: readable source, weights, ONNX and a card, each checked.
+"""Export of one network as checked files: readable source, weights, ONNX and a card.
 
 `bundle.export_network` writes the network of a `request.ExportRequest`. Each format is a module,
 registered in `format.FORMATS`.

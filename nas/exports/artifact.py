@@ -1,4 +1,4 @@
-"""Artifact: an exported network that is run on images, from its card and its ONNX file."""
+"""Artifact: an exported network, read from its card and its ONNX file, that runs on images."""
 
 import json
 from dataclasses import dataclass
@@ -18,7 +18,10 @@ from nas.storage import file_sha256
 
 @dataclass(frozen=True)
 class Artifact:
-    """A trained network: its input, how pixels are scaled, its classes, and its ONNX session."""
+    """A trained network: input, normalisation of pixels, classes, and session of onnxruntime.
+
+    `mean` and `std` are those of the pixels scaled to [0, 1], one for each channel.
+    """
 
     input: Shape
     mean: tuple[float, ...]
@@ -28,11 +31,11 @@ class Artifact:
 
     @property
     def detects(self) -> bool:
-        """Whether its outputs are maps of boxes and classes; otherwise logits of classes."""
+        """Whether the outputs are maps of boxes and classes; otherwise they are logits."""
         return len(self.session.get_outputs()) > 1
 
     def run(self, images: Tensor) -> list[Tensor]:
-        """Return the outputs for images (N, C, H, W), scaled as in training."""
+        """Return the outputs for images (N, C, H, W), normalised as in training."""
         name = self.session.get_inputs()[0].name
         found = self.session.run(None, {name: images.numpy().astype(np.float32)})
         return [torch.from_numpy(each) for each in found]
@@ -42,24 +45,27 @@ def open_artifact(directory: Path) -> Artifact:
     """Return the exported network in `directory`.
 
     Raises:
-        ExportError: there is no export, it has no ONNX file or another one than its card says, or
-            its network is not trained or knows no classes.
+        ExportError: there is no export; its ONNX file is missing or differs from its card; or its
+            network is not trained or has no class names.
     """
-    again = "Export it: nas export STUDY --best -o DIR"
+    remedy = "Export it: nas export STUDY --best -o DIR"
     try:
         card = json.loads((directory / CARD).read_text(encoding="utf-8"))
         files = {entry["name"]: entry["sha256"] for entry in card["files"]}
         network, scaled = card["network"], card["normalisation"]
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise ExportError(f"{directory} is no export: it has no readable {CARD}.", again) from error
+        cause = f"{directory} is not an export: it has no readable {CARD}."
+        raise ExportError(cause, remedy) from error
     model = directory / FILE
     if FILE not in files or not model.is_file():
         raise ExportError(f"{directory} has no {FILE}.", "Export it with --format onnx as well.")
     if file_sha256(model) != files[FILE]:
-        raise ExportError(f"{model} is not the file that {CARD} describes.", again)
+        raise ExportError(f"{model} is not the file that {CARD} describes.", remedy)
     if scaled is None or not network["class_names"]:
         why = "is not trained" if scaled is None else "has no classes"
-        raise ExportError(f"the network in {directory} {why}.", "Name the export of a trained one.")
+        raise ExportError(
+            f"the network in {directory} {why}.", "Name the export of a trained network."
+        )
     return Artifact(
         parse_input(network["input"]), tuple(scaled["mean"]), tuple(scaled["std"]),
         tuple(network["class_names"]), session_of(model),

@@ -1,4 +1,4 @@
-"""The export of one network: a complete and checked directory, or none."""
+"""The export of one network: it writes a complete and checked directory, or nothing."""
 
 import json
 from collections.abc import Sequence
@@ -25,13 +25,14 @@ def export_network(
 ) -> list[Path]:
     """Write one network into `directory` in all `formats`, with a card; return the files.
 
-    By default in the formats of this package. Everything is written and checked in a hidden
+    The default formats are source, weights and ONNX. The files are written and checked in a hidden
     directory next to `directory`, which is renamed at the end; after an error or interruption
-    `directory` is unchanged. `force` replaces an earlier export, never anything else.
+    `directory` is unchanged. `force` replaces an earlier export, but no other files.
 
     Raises:
-        ExportError: the directory may not or cannot be written, a format is unknown, the weights
-            do not fit, the two counts differ, or a file computes other outputs than the network.
+        ExportError: the directory has other files or cannot be written, a format is unknown, the
+            weights have other shapes, the two counts differ, or a file computes other outputs than
+            the network.
         WeightsError: the trained weights are missing or were changed.
     """
     target = check_target(directory, force)
@@ -51,10 +52,10 @@ def export_network(
 def check_target(directory: Path, force: bool = False) -> Path:
     """Return the absolute path of a directory that an export may write.
 
-    It must be missing or empty; with `force` it may contain an earlier export and nothing else.
+    It must be missing or empty; with `force` it may contain an earlier export, but no other files.
 
     Raises:
-        ExportError: it must not be written.
+        ExportError: it is a file, or has files that the export would have to replace.
     """
     target = directory.resolve()
     try:
@@ -70,18 +71,18 @@ def check_target(directory: Path, force: bool = False) -> Path:
     others = [name for name in found if name not in _exported(target)]
     if others:
         raise ExportError(
-            f"{target} holds other files: {', '.join(others[:3])}.",
+            f"{target} contains other files: {', '.join(others[:3])}.",
             "Give the path of a new directory; --force replaces earlier exports only.",
         )
     if found and not force:
         raise ExportError(
-            f"{target} already holds an export.", "Give another directory, or add --force."
+            f"{target} already contains an export.", "Give another directory, or add --force."
         )
     return target
 
 
 def _exported(target: Path) -> set[str]:
-    """Return the names in `target` that an earlier export wrote, from its card."""
+    """Return the names in `target` that the card of an earlier export lists."""
     names = {CARD, "__pycache__"}
     with suppress(OSError, ValueError, LookupError, TypeError):  # no card, or another format
         card = json.loads((target / CARD).read_text(encoding="utf-8"))
@@ -90,7 +91,7 @@ def _exported(target: Path) -> set[str]:
 
 
 def _write(request: ExportRequest, formats: Sequence[ExportFormat], part: Path) -> list[Path]:
-    """Write all files into `part` and return their relative paths."""
+    """Write all files into `part`; return their relative paths."""
     layers = request.layers()
     counted = request.deployment_layers()
     exported = _count(layers, request.input, request.classes)
@@ -118,11 +119,11 @@ def _run(one: ExportFormat, job: ExportJob, part: Path) -> Written:
 
 
 def _count(layers: list[Layer], shape: Shape, classes: int) -> Counts:
-    """Count a network by our arithmetic and by fvcore; raise an error if they differ."""
+    """Count a network by nas and by fvcore; raise an error if the counts differ."""
     counts = Counts(shape, classes, total_cost(layers), fvcore_cost(layers, shape))
     if counts.nas != counts.fvcore:
         raise ExportError(
-            f"the counts at {shape} differ: ours {counts.nas}, fvcore's {counts.fvcore}.",
+            f"the counts at {shape} differ: nas {counts.nas}, fvcore {counts.fvcore}.",
             "Nothing was exported. Please report this with the architecture.",
         )
     return counts

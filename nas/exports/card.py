@@ -1,7 +1,7 @@
 """The card of an exported network: its description, origin and measurements.
 
-JSON, `schema` 1. Costs are given twice, counted from the layers and by fvcore, for the exported
-network and for the architecture at deployment. Times are UTC.
+It is JSON with `schema` 1. Costs are given twice, counted from the layers and by fvcore, for the
+exported network and for the architecture at deployment. Times are UTC.
 """
 
 import platform
@@ -34,7 +34,7 @@ _UNITS = {
 
 @dataclass(frozen=True)
 class Counts:
-    """One network counted by us and by fvcore, with equal results."""
+    """The costs of one network, counted by nas and by fvcore."""
 
     input: Shape
     classes: int
@@ -52,7 +52,7 @@ class Counts:
 
 
 def _counts(cost: Cost) -> dict[str, int]:
-    """Return the costs that both count; latency also depends on the device."""
+    """Return the costs that both count, which excludes latency."""
     return {"madds": cost.madds, "params": cost.params, "acts": cost.acts}
 
 
@@ -123,7 +123,7 @@ def make_card(
 
 
 def _versions(request: ExportRequest, formats: Sequence[ExportFormat]) -> dict[str, str]:
-    """Return the versions of all libraries that made the files, by name."""
+    """Return the versions of all libraries that wrote the files, by name."""
     libraries = [*_LIBRARIES, *(name for each in formats for name in each.libraries)]
     providers = [
         BLOCK_KINDS.provider(request.space.kind.name),
@@ -140,7 +140,7 @@ def _versions(request: ExportRequest, formats: Sequence[ExportFormat]) -> dict[s
 def _version(name: str) -> str:
     try:
         return version(name)
-    except PackageNotFoundError:  # a format of another package may use another name
+    except PackageNotFoundError:  # a format of another package may give a wrong name
         return "unknown"
 
 

@@ -1,7 +1,8 @@
 """The ONNX file of a detector with its post-processing, for one image.
 
-Input `images`, float32 (1, C, H, W), normalised as in training; outputs `boxes` (D, 4), left, top,
-right and bottom in shares of the image, `scores` (D,), the best first, and `classes` (D,), from 0.
+The input is `images`, float32 (1, C, H, W), normalised as in training. The outputs are `boxes`
+(D, 4): left, top, right and bottom as shares of the image; `scores` (D,), the best first; and
+`classes` (D,), counted from 0.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from nas.files import write_bytes
 from nas.space import SSDLite
 from nas.training import DetectionFilter, add_detections, decoded, select
 
-_COMMON = 0.95  # of the detections
+_COMMON = 0.95  # share of the detections that must be equal
 
 
 class DetectionsFormat:
@@ -33,12 +34,12 @@ class DetectionsFormat:
         """Write `detections.onnx`.
 
         Raises:
-            ExportError: the network is no detector, or the file finds other boxes than PyTorch.
+            ExportError: the network is not a detector, or the file finds other boxes than PyTorch.
         """
         request, path = job.request, directory / "detections.onnx"
         if not isinstance(request.head, SSDLite):
             raise ExportError(
-                f"{request.name} has no detections: it is no detector.",
+                f"{request.name} has no detections: it is not a detector.",
                 "Leave the format detections out, or export a network of a detection task.",
             )
         model = convert(job.network, job.layers, request.opset, batch=1)
@@ -56,11 +57,11 @@ FORMAT = DetectionsFormat()
 def _check(model: onnx.ModelProto, every: tuple[str, str], job: ExportJob) -> Parity:
     """Compare the boxes and probabilities of all anchors with PyTorch, then the detections.
 
-    The first image of each probe is used. PyTorch selects from the boxes of the file, because
-    rounding can decide which one is kept.
+    The first image of each probe is used. PyTorch selects from the boxes of the file, because the
+    selection may depend on rounding.
 
     Raises:
-        ExportError: they differ.
+        ExportError: boxes, probabilities or detections differ.
     """
     whole = onnx.ModelProto.FromString(model.SerializeToString())
     for name in every:
@@ -69,13 +70,13 @@ def _check(model: onnx.ModelProto, every: tuple[str, str], job: ExportJob) -> Pa
 
     def boxes(image: Tensor) -> tuple[Tensor, Tensor]:
         *selected, corners, columns = run(image)
-        probable = columns.transpose(1, 2)
-        if image.any() and not _alike(selected, corners[0], probable[0]):
+        probabilities = columns.transpose(1, 2)
+        if image.any() and not _same_detections(selected, corners[0], probabilities[0]):
             raise ExportError(
-                "the detections of the ONNX file are not those of PyTorch.",
+                "the detections of the ONNX file differ from those of PyTorch.",
                 "No file was kept. Try again with the library versions of constraints.txt.",
             )
-        return corners, probable
+        return corners, probabilities
 
     ordinary, large = (
         tuple((x[:1], decoded([each[:1] for each in y], job.request.classes)) for x, y in pairs)
@@ -84,13 +85,13 @@ def _check(model: onnx.ModelProto, every: tuple[str, str], job: ExportJob) -> Pa
     return compare(Reference(ordinary, large), boxes, "the ONNX file")
 
 
-def _alike(found: Sequence[Tensor], corners: Tensor, probable: Tensor) -> bool:
-    """Tell whether PyTorch selects the boxes, scores and classes `found`, nearly all of them.
+def _same_detections(found: Sequence[Tensor], corners: Tensor, probabilities: Tensor) -> bool:
+    """Tell whether PyTorch selects nearly all of the boxes, scores and classes `found`.
 
-    PyTorch moves the boxes of each class to their own place, which rounds them.
+    Some may differ, because PyTorch adds an offset for each class to the boxes, which rounds them.
     """
     boxes, scores, classes = found
-    wanted = set(map(tuple, select(corners, probable, DetectionFilter()).tolist()))
+    wanted = set(map(tuple, select(corners, probabilities, Selection()).tolist()))
     rows = torch.cat([classes[:, None] + 1.0, scores[:, None], boxes], 1)
     common = wanted & set(map(tuple, rows.tolist()))
     most = max(len(wanted), len(rows))

@@ -1,4 +1,4 @@
-"""Atomic writes of exported files: written, flushed to the disk, then renamed."""
+"""Atomic writes of exported directories: files are flushed to the disk, then the folder renamed."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ def copy(source: Path, path: Path) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Flush the names in a directory to the disk."""
+    """Flush the entries of a directory to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

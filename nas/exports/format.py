@@ -1,4 +1,4 @@
-"""The port of export formats: their input, their report, and their registry."""
+"""The port of export formats: their input, their result, and their registry."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,9 +15,10 @@ from nas.training import Network
 
 @dataclass(frozen=True)
 class ExportJob:
-    """One network to export: `network` has its weights and is in eval mode, on the CPU.
+    """One network to export.
 
-    `layers` describe it; `expected` holds the probes and its output. A format must not change them.
+    `network` has its weights and is in eval mode, on the CPU; `layers` describe it; `expected` has
+    the probes and its outputs. A format must not change them.
     """
 
     request: ExportRequest
@@ -26,10 +27,10 @@ class ExportJob:
     expected: Reference
 
     def compare(self, forward: Forward, what: str) -> Parity:
-        """Return the difference between `forward`, which maps images to outputs, and the network.
+        """Compare the outputs of `forward`, which maps images to outputs, with the network.
 
         Raises:
-            ExportError: `what` disagrees with the network.
+            ExportError: the outputs differ; the message names `what`.
         """
         return compare(self.expected, forward, what)
 
@@ -38,8 +39,8 @@ class ExportJob:
 class Written:
     """The files of a format, with details for the card.
 
-    `parity` is the result of comparing the first file with the network; None for files that do not
-    compute it. `details` go into the card under the name of the format.
+    `parity` is the result of comparing the outputs of the first file with the network; None if the
+    file has no outputs. `details` are added to the card under the name of the format.
     """
 
     files: tuple[Path, ...]
@@ -58,7 +59,7 @@ class ExportFormat(Protocol):
 
     @property
     def libraries(self) -> Sequence[str]:
-        """The packages whose versions the card states."""
+        """The names of the packages whose versions the card states."""
         ...
 
     @property
@@ -70,7 +71,8 @@ class ExportFormat(Protocol):
         """Write the files of `job` into `directory` and check them.
 
         Raises:
-            ExportError: the files do not contain, or do not compute, the same as the network.
+            ExportError: the files contain other weights, or compute other outputs, than the
+                network.
         """
         ...
 
@@ -87,9 +89,9 @@ _USUAL = ("source", "weights", "onnx")
 
 
 def choose_formats(names: Collection[str] = ()) -> list[ExportFormat]:
-    """Return the distinct formats of these names; by default those that every network has.
+    """Return the distinct formats of these names; by default source, weights and ONNX.
 
     Raises:
-        ExportError: one is unknown, or cannot be used.
+        ExportError: a format is unknown, or cannot be used.
     """
     return [FORMATS.load(name) for name in dict.fromkeys(names or _USUAL)]

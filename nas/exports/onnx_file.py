@@ -1,8 +1,8 @@
 """The ONNX file of one network: written under a temporary name, checked, then renamed.
 
-Input `images`, float32 (batch, C, H, W), normalised as in training; output `logits`, float32
-(batch, classes), or several maps that have the names of their layers. The batch is dynamic. The
-weights are inside the file, with the batch normalisations folded into them.
+The input is `images`, float32 (batch, C, H, W), normalised as in training. The output is `logits`,
+float32 (batch, classes), or several maps with the names of their layers. The batch size is dynamic.
+The weights are inside the file, with the batch normalisations folded into them.
 """
 
 import json
@@ -68,7 +68,7 @@ def write_onnx(
 
     Args:
         model: from `convert`.
-        path: the final name; no file exists there unless the check passed.
+        path: the final name; it is written only if the check passed.
         expected: the probes and the output of the network.
         properties: the metadata of the file.
 
@@ -87,9 +87,9 @@ def write_onnx(
 
 
 def load(path: Path | bytes) -> Forward:
-    """Return a function from images to outputs that runs a file in onnxruntime, on the CPU.
+    """Return a function from images to outputs that runs a model in onnxruntime, on the CPU.
 
-    The content of a file will do as well.
+    `path` is a file, or the content of one.
     """
     session = session_of(path)
 
@@ -101,7 +101,7 @@ def load(path: Path | bytes) -> Forward:
 
 
 def session_of(path: Path | bytes) -> onnxruntime.InferenceSession:
-    """Return the session of onnxruntime that runs a file, or its content, on the CPU."""
+    """Return a session of onnxruntime on the CPU for a file, or for the content of one."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3  # errors only

@@ -1,11 +1,11 @@
-"""Parity: whether an exported file computes the same outputs as the network, on probes.
+"""Parity: a comparison of the outputs of an exported file and of the network, on probes.
 
 The probes are zeros, 64 images of N(0, 1) noise from a fixed seed (4 singly, 60 in batches of four)
-and four images a hundred times as large. Errors are relative to the largest absolute logit over the
-zeros and the noise, or over the large images; the tolerance is 1e-4, for float32. The highest logit
-must have the same index, unless the two highest differ by less than the tolerance. Several outputs
-are compared by the largest number of all; in a map, the highest channel of every pixel must be the
-same.
+and four images with values a hundred times as large. Errors are relative to the largest absolute
+logit, for the zeros and the noise together and for the large images; the tolerance is 1e-4, for
+float32. The highest logit must have the same index, unless the two highest differ by less than the
+tolerance. For several outputs, errors are relative to the largest value of all; in a map, the
+highest channel of every pixel must be the same.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +30,7 @@ Forward: TypeAlias = Callable[[Tensor], Outputs]
 
 @dataclass(frozen=True)
 class Parity:
-    """The result of a comparison; `max_relative_error` is a share of the largest logit."""
+    """The result of a comparison; `max_relative_error` is relative to the largest logit."""
 
     inputs: int
     max_abs_error: float
@@ -55,7 +55,7 @@ def reference(network: nn.Module, shape: Shape) -> Reference:
     """Put `network` into eval mode and return its output on every probe.
 
     Raises:
-        ExportError: a number in it is not finite.
+        ExportError: an output is not finite.
     """
     network.eval()
     generator = torch.Generator().manual_seed(_SEED)
@@ -72,10 +72,10 @@ def reference(network: nn.Module, shape: Shape) -> Reference:
 
 
 def compare(expected: Reference, forward: Forward, what: str) -> Parity:
-    """Return the difference between `forward` and the network over all probes.
+    """Compare the outputs of `forward` with those of the network over all probes.
 
     Raises:
-        ExportError: `what` disagrees with the network.
+        ExportError: the outputs differ; the message names `what`.
     """
     errors, relatives, agreeing, inputs = [0.0], [0.0], 0, 0
     for pairs in (expected.ordinary, expected.large):
@@ -116,7 +116,7 @@ def _shapes(outputs: Sequence[Tensor]) -> str:
 
 
 def _agreeing(expected: Tensor, found: Tensor, allowed: float) -> Tensor:
-    """Tell for each row whether the highest is the same, up to ties; bool, shape (N,).
+    """Return for each row whether the highest value has the same index, up to ties; bool (N,).
 
     `expected` and `found` are (N, classes), or maps (N, C, H, W).
     """

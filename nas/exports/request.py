@@ -26,12 +26,13 @@ OPSETS = range(11, 23)
 class WeightsOrigin:
     """The training of a network's weights.
 
-    `task` is the name of the task, `data` says in words which images it had. `scores` has what
-    these weights reached on the splits by name (`validation`, `test`), by the names of the metrics;
-    `estimates` what is reported of the network on each, over all its trainings. `mean` and `std`
-    are those of the pixels scaled to [0, 1], one for each input channel. `sha256` is that of the
-    weights file when it was recorded, None where it never was. `teachers` are the trials that
-    taught the network, none from scratch; `figures` are those of both, by split, where known.
+    `task` is the name of the task, `data` a text on its images. `scores` has the metrics of these
+    weights by split (`validation`, `test`) and name; `estimates` has the reported metric of the
+    network by split, over all its trainings. `mean` and `std` are those of the pixels scaled to
+    [0, 1], one for each input channel. `sha256` is the recorded hash of the weights file; None if
+    none was recorded. `teachers` are the trials that taught the network, empty if it was trained
+    from scratch; `figures` compares a taught network with its training from scratch, by split, if
+    known.
     """
 
     weights: File
@@ -57,13 +58,13 @@ class WeightsOrigin:
 class ExportRequest:
     """One network to export.
 
-    A trained network (with `training`) is exported at the `input` and `classes` of its task;
-    without training its weights are drawn from `seed`. Its cost at `deployment` with
-    `deployment_classes`, which the budget limits, is stated in addition. `strides` are used at
-    `input`, `deployment_strides` at `deployment`; by default they follow the rule
-    (`nas.space.strides`). `opset` is the ONNX opset. `source` is a training on another input: the
-    network takes the weights that fit, except its head.
-    `head` is that of a task that is no classification.
+    A trained network (with `training`) is exported at the `input` and `classes` of its task; an
+    untrained one gets weights drawn from `seed`. The card also has its cost at `deployment` with
+    `deployment_classes`, which the budget limits. `strides` are used at `input`,
+    `deployment_strides` at `deployment`; by default they follow the rule (`nas.space.strides`).
+    `opset` is the ONNX opset. `source` is a training on another input: the network gets its weights
+    of the same shape, except those of the head. `head` is the head of a task other than
+    classification.
 
     Raises:
         ExportError: the opset is not among `OPSETS`.
@@ -109,13 +110,13 @@ class ExportRequest:
             return "trained"
         if self.source:
             return (
-                f"from the training on {self.source.task} where they fit; the head, and the stem "
-                f"if the images have other channels, are untrained, drawn from seed {self.seed}"
+                f"from the training on {self.source.task}, except the head, and the stem if the "
+                f"images have other channels, which are untrained, drawn from seed {self.seed}"
             )
         return f"drawn from seed {self.seed}, not trained"
 
     def deployed(self, shape: Shape, classes: int, strides: Strides) -> "ExportRequest":
-        """Return the same network for another input, with the trained weights that fit."""
+        """Return the same network for another input, with the trained weights of equal shape."""
         return replace(
             self,
             name=f"{self.name}-deployed",

@@ -1,4 +1,4 @@
-"""The source file of one network, run and compared with the network."""
+"""The source file of one network; it is run, and its outputs are compared with the network."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -40,10 +40,10 @@ def run_source(text: str, weights: Mapping[str, Tensor]) -> Forward:
     """Return a function from images to outputs that runs a source file with `weights`.
 
     Raises:
-        RuntimeError: the weights do not fit.
+        RuntimeError: the weights have other names or shapes.
     """
     module: dict[str, Any] = {"__name__": "network"}
-    exec(compile(text, "network.py", "exec"), module)  # our own text, run as by the user
+    exec(compile(text, "network.py", "exec"), module)  # the text comes from `write_source`
     build: Callable[[], nn.Module] = module["build"]
     network = build()
     network.load_state_dict(weights)

@@ -1,4 +1,4 @@
-"""The weights of an exported network, trained or drawn from a seed, and their file."""
+"""The weights of an exported network, which are trained or drawn from a seed, and their file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ _NOISE_IMAGES = 8
 
 
 class WeightsFormat:
-    """A safetensors file; for a trained network an exact copy."""
+    """A safetensors file; for a trained network, an exact copy of its weights file."""
 
     name = "weights"
     libraries = ("safetensors",)
@@ -68,8 +68,8 @@ def prepare_network(request: ExportRequest, layers: Sequence[Layer]) -> Network:
 def settle_statistics(network: nn.Module, shape: Shape, seed: int) -> None:
     """Set the batch-norm statistics from eight images of N(0, 1) noise.
 
-    With initial statistics an untrained deep network overflows, which would hide errors in folding
-    batch norms into convolutions.
+    With their initial values the outputs of a deep untrained network overflow, which would hide
+    errors in the folding of batch norms into convolutions.
     """
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]

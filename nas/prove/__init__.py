@@ -1,6 +1,6 @@
-"""Proof mode: measures samplers on a table of trained networks, with a simulated cluster.
+"""Comparison of samplers on a table of trained networks, with a simulated cluster (`nas prove`).
 
-Imports no sampler and no heavy library: the caller passes a function that makes a sampler.
+It imports no sampler and no heavy library: the caller passes a function that makes a sampler.
 """
 
 import lazy_loader

@@ -48,7 +48,7 @@ def facts(bench: Bench) -> dict[str, str]:
 class ProveResult:
     """The scores of `runs`, by sampler.
 
-    `judged` is the sampler that is compared with the others, None for no verdict. `planned` is the
+    `judged` is the sampler that is compared with the others; None for no verdict. `planned` is the
     requested number of runs.
     """
 
@@ -74,7 +74,7 @@ class ProveResult:
 
     @cached_property
     def verdict(self) -> SamplerVerdict | None:
-        """The comparison of the sampler `judged` with each other one."""
+        """The comparison of the sampler `judged` with each of the others."""
         return verdict(self.runs, self.judged, np.random.default_rng(0)) if self.judged else None
 
     def csv(self) -> str:
@@ -114,7 +114,7 @@ def _clock(bench: Bench) -> str:
 
 
 def _plain(verdict: SamplerVerdict) -> dict[str, Any]:
-    """Return the verdict as JSON values: an infinite bound is null."""
+    """Return the verdict as JSON values, with null for infinite bounds."""
     contrasts = [
         {
             **asdict(contrast),

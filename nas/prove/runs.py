@@ -27,8 +27,8 @@ from nas.text_file import read_text
 
 MakeSampler: TypeAlias = Callable[[str, Feasible, Sequence[Objective]], Sampler]
 
-# The environment of each process: one thread for arithmetic, which numpy reads when it is loaded,
-# and a path without the working directory, whose files are not our modules.
+# The environment of each process: one thread for arithmetic, which numpy reads at its import, and a
+# module path without the working directory.
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -41,8 +41,8 @@ _ENVIRONMENT = {
 class Entry:
     """One sampler and its goals: the accuracy alone, or also the costs of the front.
 
-    `rungs` are the epochs at which trials are judged; empty on a table without learning curves.
-    `judge` is what they are compared by, as in a study.
+    `rungs` are the epochs at which trials are judged; empty for a table without learning curves.
+    `judge` selects the losses that are compared at a rung, as in `StudySpec`.
     """
 
     sampler: str
@@ -52,7 +52,7 @@ class Entry:
 
     @property
     def label(self) -> str:
-        """Its name: `tpe`, `tpe:single`, with rungs `tpe@10/30/90`, or `tpe@10/30/90:inferred`."""
+        """The name: `tpe`, `tpe:single`, with rungs `tpe@10/30/90`, or `tpe@10/30/90:inferred`."""
         ladder = f"@{'/'.join(map(str, self.rungs))}" if self.rungs else ""
         ladder += f":{self.judge}" if self.judge != BY_ERROR else ""
         return f"{self.sampler}:single{ladder}" if self.single else f"{self.sampler}{ladder}"
@@ -62,10 +62,10 @@ class Entry:
 class Setting:
     """The common setting of all runs: the table, its budget, and how runs are made and scored.
 
-    `front` are the costs of the front in addition to the accuracy; runs are scored after each
-    number of `trainings`, or of `epochs` if there are any. `reference` is in percent, None for the
-    default of the table; `confirm` networks are retrained with the other seeds. One in `eta` trials
-    passes each rung.
+    `front` are the costs of the front in addition to the accuracy. Runs are scored after each
+    number of `trainings`, or of `epochs` if given. `reference` is the accuracy of the reference
+    point in percent; None for the default of the table. `confirm` networks are retrained with the
+    other seeds. One in `eta` trials passes each rung.
     """
 
     path: Path
@@ -90,7 +90,7 @@ class Setting:
         return self.epochs or self.trainings
 
     def fingerprint(self) -> dict[str, Any]:
-        """Return what all runs of one file have in common, as JSON values."""
+        """Return the settings that all runs of one file share, as JSON values."""
         files = [self.path, self.toml or default_toml(self.path)]
         digest = hashlib.sha256(b"".join(f.read_bytes() for f in files if f.exists()))
         fields = asdict(self) | {"table": digest.hexdigest()[:16]}
@@ -121,7 +121,7 @@ class SearchRun:
 
 
 class Bench:
-    """A table under its budget with its judge: everything that a run needs except its sampler."""
+    """A table with its budget and its judge, on which a sampler can be run."""
 
     def __init__(self, setting: Setting, table: Table) -> None:
         """Prepare runs of `setting` on `table`, which was read from the setting's path.
@@ -137,25 +137,26 @@ class Bench:
         least = min(setting.epochs or (self.full,))
         if least < self.full:
             raise NasError(
-                f"after {least} epochs no network is trained: one training has {self.full}.",
+                f"no network is trained after {least} epochs: one training has {self.full}.",
                 f"Give at least {self.full} --epochs.",
             )
         if feasible < most:
             raise NasError(
-                f"{most} trainings, but only {feasible} networks are within the budget.",
+                f"{most} trainings are requested, but only {feasible} networks are within the "
+                "budget.",
                 f"Give at most {feasible} --trainings, or a higher budget.",
             )
 
     @property
     def full(self) -> int:
-        """The epochs of a whole training; 0 on a table without learning curves."""
+        """The epochs of a complete training; 0 for a table without learning curves."""
         return self.table.epochs[-1] if self.table.epochs else 0
 
     def check_rungs(self, rungs: Sequence[int]) -> None:
-        """Refuse rungs at which a network within the budget was not measured.
+        """Check that all networks within the budget were measured at `rungs`.
 
         Raises:
-            NasError: there is such a rung.
+            NasError: a network was not measured at a rung.
         """
         missing = [epoch for epoch in rungs if epoch not in self.table.epochs]
         if missing:
@@ -199,17 +200,17 @@ class Bench:
                 yield self.judge.score(cluster, done)
 
     def _at_epochs(self, cluster: Cluster) -> Iterator[RunScore]:
-        """Yield the scores before the step that exceeds each number of epochs.
+        """Yield the score before the step that exceeds each number of epochs.
 
-        A run that has trained every network keeps its last score.
+        If all networks are trained before, the last score is repeated.
         """
-        left = sorted(self.setting.epochs or ())
-        while left and cluster.ready():
-            while left and left[0] < cluster.ahead:
-                yield self.judge.score(cluster, left.pop(0))
-            if left:
+        marks = sorted(self.setting.epochs or ())
+        while marks and cluster.ready():
+            while marks and marks[0] < cluster.ahead:
+                yield self.judge.score(cluster, marks.pop(0))
+            if marks:
                 cluster.step()
-        for after in left:
+        for after in marks:
             yield self.judge.score(cluster, after)
 
 
@@ -219,13 +220,13 @@ def _shortened(epochs: Sequence[int]) -> str:
 
 
 class Kept:
-    """The finished runs, stored one per line in a file if there is one."""
+    """The finished runs, stored in a file with one line for each, if a path is given."""
 
     def __init__(self, setting: Setting, path: Path | None) -> None:
         """Read the runs of an earlier call; an incomplete last line is dropped.
 
         Raises:
-            NasError: the file is not a file of runs, or has runs of another setting.
+            NasError: the file is not a file of runs, or its runs have another setting.
         """
         self._path = path
         self.runs: dict[tuple[str, int], SearchRun] = {}
@@ -243,7 +244,7 @@ class Kept:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(run.to_json() + "\n")
         except OSError as error:
-            raise _unkept(self._path, error) from error
+            raise _not_stored(self._path, error) from error
 
     def _read(self, path: Path, head: str) -> None:
         lines = read_text(path).splitlines()
@@ -252,7 +253,7 @@ class Kept:
         differ = [key for key in ours if (first or {}).get(key) != ours[key]]
         if lines and differ:
             remedy = "Give the same table and options again, or another file."
-            what = f"are of another {differ[0]}" if first else "cannot be read"
+            what = f"have another {differ[0]}" if first else "cannot be read"
             raise NasError(f"the runs in {path} {what}.", remedy)
         for number, line in enumerate(lines[1:], start=2):
             if not _object(line):
@@ -274,15 +275,15 @@ class Kept:
             part.write_text("\n".join(lines) + "\n", encoding="utf-8")
             part.replace(self._path)
         except OSError as error:
-            raise _unkept(self._path, error) from error
+            raise _not_stored(self._path, error) from error
 
 
-def _unkept(path: Path, error: OSError) -> NasError:
+def _not_stored(path: Path, error: OSError) -> NasError:
     return NasError(f"the runs cannot be stored in {path}: {error}.", "Give a file to write.")
 
 
 def _object(line: str) -> dict[str, Any] | None:
-    """Return a line as an object, None if it is not one."""
+    """Return the JSON object in a line; None if it has none."""
     try:
         found = json.loads(line)
     except json.JSONDecodeError:
@@ -295,8 +296,8 @@ def make_runs(
 ) -> Iterator[SearchRun]:
     """Make one run for each entry and seed, `jobs` at a time, and yield them as they finish.
 
-    Each process uses one thread for arithmetic. The processes end with the caller, however it
-    stops.
+    Each process uses one thread for arithmetic. The processes end with the caller, also after an
+    error or an interruption.
     """
     saved = {name: os.environ.get(name) for name in _ENVIRONMENT}
     os.environ |= _ENVIRONMENT
@@ -304,7 +305,7 @@ def make_runs(
     before = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(max(1, min(jobs, len(tasks))), context, _prepare, (setting, make))
     try:
-        # Ctrl-C is for the caller: processes start with SIGINT blocked.
+        # Only the caller handles Ctrl-C: processes start with SIGINT blocked.
         before_mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             waiting = {pool.submit(_run, entry, seed) for entry, seed in tasks}
@@ -322,8 +323,8 @@ def make_runs(
     finally:
         for process in set(multiprocessing.active_children()) - before:
             process.terminate()
-        # The pool's own thread waits for the processes. If two threads wait for one process, the
-        # later gets no status, and the process would still be listed as a child.
+        # The pool's own thread waits for the processes. If a second thread waited for a process, it
+        # would get no status, and the process would remain listed as a child.
         pool.shutdown(wait=True, cancel_futures=True)
         for name, value in saved.items():
             os.environ.pop(name)

@@ -1,6 +1,6 @@
 """Scores of a run after n trainings or epochs: regret, and share of the true hypervolume.
 
-Both use the mean over all trainings of a network in the table, which no sampler sees.
+Both use the mean over all trainings of a network in the table, which samplers do not see.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,16 +22,15 @@ _LOW = 0.05
 
 @dataclass(frozen=True)
 class RunScore:
-    """The scores of one run `after` so many trainings, or epochs of all trials together.
+    """The scores of one run `after` a number of trainings, or of epochs of all trials together.
 
-    `trainings` counts the networks whose training has ended, `epochs` the epochs spent (without
-    learning curves, each training is one). `regret` is in points of accuracy: the best feasible
-    network's mean accuracy minus that of the network that the run returns, which it believes to be
-    the best. `volume` is the hypervolume of
-    all networks trained so far as a share of the true front's, `returned` is the same for the front
-    that the run returns. `confirmed` is the regret after the best few were retrained with the other
-    seeds, `extra` the number of these trainings; None if the table has no other seeds. `seconds` is
-    the simulated time.
+    `trainings` is the number of ended trainings, `epochs` that of the epochs spent (without
+    learning curves, each training is one). `regret` is in points of accuracy: the mean accuracy of
+    the best feasible network minus that of the network that the run returns, which has the lowest
+    estimated error. `volume` is the hypervolume of all networks trained so far as a share of that
+    of the true front; `returned` is the same for the front that the run returns. `confirmed` is the
+    regret after the best few were retrained with the other seeds, `extra` the number of these
+    trainings; `confirmed` is None if the table has no other seeds. `seconds` is the simulated time.
     """
 
     trainings: int
@@ -50,7 +49,7 @@ class RunScore:
         return cls(**{"after": fields["trainings"], "epochs": 0, **fields})
 
 
-def _so_far(trials: Sequence[Trial]) -> dict[int, float]:
+def _last_errors(trials: Sequence[Trial]) -> dict[int, float]:
     """Return the last error of each trial that was measured, by number."""
     return {trial.number: trial.last.metrics[ACCURACY.name] for trial in trials if trial.last}
 
@@ -63,8 +62,8 @@ class Judge:
     ) -> None:
         """Set the reference point: `reference` % accuracy, and the ceilings of the costs `front`.
 
-        For a cost without a ceiling it is the largest feasible value. If `reference` is None it is
-        the accuracy that 95 % of the feasible networks exceed. `confirm` networks are retrained.
+        A cost without a ceiling has its largest feasible value. The default of `reference` is the
+        accuracy that 95 % of the feasible networks exceed. `confirm` networks are retrained.
 
         Raises:
             NasError: no feasible network is better than the reference point.
@@ -92,7 +91,7 @@ class Judge:
 
     @cached_property
     def full(self) -> float:
-        """The hypervolume of the true front: points of accuracy times the units of the costs."""
+        """The hypervolume of the true front, in points of accuracy times the units of the costs."""
         return self._volume(self._space.feasible)
 
     @cached_property
@@ -108,22 +107,22 @@ class Judge:
         return [Constraint(name, int(limit)) for name, limit in costs]
 
     def score(self, cluster: Cluster, after: int) -> RunScore:
-        """Return the scores of a run in its current state, at least one network measured.
+        """Return the scores of a run in its current state; it must have measured a network.
 
-        A run with no complete training returns the network with the lowest error so far.
+        A run without a complete training returns the network with the lowest error so far.
         """
         ended = [trial for trial in cluster.trials if trial.state.finished]
-        beliefs = cluster.sampler.believe(cluster.history) or _so_far(cluster.trials)
-        complete = sorted(beliefs)
+        estimates = cluster.sampler.believe(cluster.history) or _last_errors(cluster.trials)
+        complete = sorted(estimates)
         networks = np.array([cluster.networks[number] for number in complete])
-        believed = np.array([beliefs[number] for number in complete])
-        order = np.argsort(believed, kind="stable")
+        estimated = np.array([estimates[number] for number in complete])
+        order = np.argsort(estimated, kind="stable")
         confirmed, extra = self._confirmed(networks[order[: self._confirm]])
         return RunScore(
             trainings=len(ended),
             regret=self._regret(int(networks[order[0]])),
             volume=self._volume(networks) / self.full,
-            returned=self._volume(networks[self._front(networks, believed)]) / self.full,
+            returned=self._volume(networks[self._front(networks, estimated)]) / self.full,
             confirmed=confirmed,
             extra=extra,
             seconds=cluster.clock,
@@ -142,10 +141,10 @@ class Judge:
             return None, 0
         return self._regret(int(networks[np.argmax(table.accuracy[networks])])), extra
 
-    def _front(self, networks: Ints, believed: Floats) -> Ints:
-        """Return the positions of the networks of the front that the run would return."""
+    def _front(self, networks: Ints, estimated: Floats) -> Ints:
+        """Return the positions of the networks on the front that the run returns."""
         points = self._points(networks)
-        points[:, 0] = believed
+        points[:, 0] = estimated
         return np.flatnonzero(non_dominated(points))
 
     def _points(self, networks: Ints) -> Points:

@@ -1,9 +1,9 @@
-"""A simulated cluster: workers look up trainings, and a clock runs on their times.
+"""A simulated cluster: workers look trainings up in a table, and a clock advances by their times.
 
 The rules are those of a study: only distinct networks within the budget are trained, a proposal
 that is already taken is repeated with the next generator, and the sampler sees finished and running
-trainings. A training shows the curve, or the accuracy, of one seed, drawn for each run and network.
-On a table with learning curves a trial is judged at the rungs by the rule of the studies.
+trainings. A training has the curve, or the accuracy, of one seed, drawn for each run and network.
+If the table has learning curves, a trial is judged at the rungs by the rule of the studies.
 """
 
 import heapq
@@ -40,10 +40,10 @@ _NOISE = 1  # separates the random stream of the noise from that of the proposal
 
 
 def training_seconds(space: TableSpace) -> Floats:
-    """Return the time of one training of every network of the table.
+    """Return the time in seconds of one training of every network of the table, (networks,).
 
-    It comes from the time column; otherwise it is proportional to the first cost, with one hour for
-    the mean feasible network; without costs it is one hour.
+    It is from the time column if there is one. Otherwise it is proportional to the first cost, with
+    a mean of one hour over the feasible networks; without costs it is one hour.
     """
     table = space.table
     if table.seconds is not None:
@@ -62,9 +62,9 @@ class Cluster:
     """One run: `workers` train `most` networks of `space` that `sampler` proposes, by `seed`.
 
     `judging` stops trials at rungs; by default a training is one step, without a curve. `borrowed`
-    are trainings of an earlier run that the sampler sees before its own. `clock` is simulated time
-    in seconds, `spent` the epochs of all trials up to their last rungs, `asks` the real seconds of
-    each proposal.
+    are trainings of an earlier run, which the sampler sees from the start. `clock` is the simulated
+    time in seconds, `spent` the number of epochs of all trials up to their last rungs, `asks` the
+    real seconds of each proposal.
     """
 
     space: TableSpace
@@ -83,7 +83,7 @@ class Cluster:
     def __post_init__(self) -> None:
         """Start with idle workers."""
         whole = 1 if self.judging is WHOLE else self.space.table.epochs[-1]
-        self._seconds = training_seconds(self.space) / whole  # of one epoch
+        self._seconds = training_seconds(self.space) / whole  # per epoch
         self._running: list[tuple[float, int]] = []
         self._taken: set[int] = set()
         self._curves: dict[int, Curve] = {}
@@ -96,7 +96,7 @@ class Cluster:
     def run(self) -> Iterator[int]:
         """Yield the index of each network when its training ends.
 
-        Between two networks, `trials` holds what the sampler would see.
+        Between two networks, `trials` has the trials that the sampler would see.
         """
         while self.ready():
             network = self.step()
@@ -116,7 +116,7 @@ class Cluster:
         return self.spent + self._segment(self._running[0][1])
 
     def step(self) -> int | None:
-        """Take the next trial to its next rung; return its network if its training has ended."""
+        """Advance the next trial to its next rung; return its network if its training has ended."""
         self.clock, number = heapq.heappop(self._running)
         self.spent += self._segment(number)
         if self._reach(number) is Decision.CONTINUE:
@@ -158,7 +158,7 @@ class Cluster:
         return last.epoch if last else 0
 
     def _ask(self, number: int) -> int:
-        """Return a new network within the budget: the sampler's, or a random one if it has none."""
+        """Return a new network within the budget, from the sampler or else drawn at random."""
         began, history = time.perf_counter(), self.history
         for proposal in range(PROPOSALS):
             rng = np.random.default_rng([self.seed, number, proposal])
@@ -179,7 +179,7 @@ class Cluster:
         return int(np.random.default_rng([self.seed, number, PROPOSALS]).choice(left))
 
     def _curve(self, index: int) -> Curve:
-        """Return the curve of one training of a network, by epoch."""
+        """Return the curve of a randomly drawn training of a network, by epoch."""
         table = self.space.table
         trainings = table.trainings(index)
         rng = np.random.default_rng([self.seed, index, 0, _NOISE])

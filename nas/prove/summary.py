@@ -1,4 +1,4 @@
-"""Summary: medians and quartiles of the scores of many runs, the verdict, and files of them."""
+"""Summary: medians and quartiles of the scores of many runs, the verdict, and their texts."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from nas.prove.runs import SearchRun
 from nas.prove.scores import RunScore
 from nas.stats import CONFIDENCE, Interval, bootstrap, least_p_of_pairs, mean
 
-# The gain of the first of two scores.
+# The gain of the first of two scores over the second.
 _GAINS: dict[str, Callable[[RunScore, RunScore], float]] = {
     "regret": lambda mine, theirs: theirs.regret - mine.regret,
     "HV": lambda mine, theirs: mine.volume - theirs.volume,
@@ -39,9 +39,9 @@ class Spread:
 
 @dataclass(frozen=True)
 class SummaryRow:
-    """One sampler `after` a number of trainings or epochs, over `seeds` runs; as in `RunScore`.
+    """The scores of one sampler `after` a number of trainings or epochs, over `seeds` runs.
 
-    `trainings`, `extra` (trainings for the confirmation), `seconds` and `epochs` are medians.
+    The fields are those of `RunScore`. `trainings`, `extra`, `seconds` and `epochs` are medians.
     """
 
     sampler: str
@@ -70,10 +70,10 @@ class Asks:
 class Contrast:
     """The gain of one sampler over `other` in one score: the mean over pairs of runs.
 
-    The runs of a pair have the same seed, and so the same training of each network. `gain` has the
-    unit of the score and is positive if the sampler is better; its 95 % interval is a bootstrap
-    over the pairs (`nas.stats.resampling.bootstrap`). `enough` is False if so few pairs cannot show
-    any difference.
+    The runs of a pair have the same seed, and therefore the same training of each network. `gain`
+    has the unit of the score and is positive if the sampler is better; its 95 % interval is a
+    bootstrap over the pairs (`nas.stats.resampling.bootstrap`). `enough` is False if the pairs are
+    too few to show any difference.
     """
 
     score: str
@@ -100,7 +100,7 @@ class Contrast:
 
 @dataclass(frozen=True)
 class SamplerVerdict:
-    """The comparison of `sampler` with all others, in both scores, at all numbers."""
+    """The comparison of `sampler` with all others, in both scores, at all scored times."""
 
     sampler: str
     contrasts: tuple[Contrast, ...]
@@ -171,7 +171,7 @@ def _contrast(
 
 
 def markdown(rows: Sequence[SummaryRow], asks: Sequence[Asks]) -> str:
-    """Return the scores as Markdown tables, one row for each sampler, with the proposal times."""
+    """Return the scores and the proposal times as Markdown tables, one row for each sampler."""
     scores = {
         "Regret (points of accuracy)": lambda row: row.regret,
         "Hypervolume of the networks trained (share of the true front's)": lambda row: row.volume,
@@ -234,7 +234,7 @@ def _confirmation(row: SummaryRow) -> str | None:
 
 
 def _grid(title: str, rows: Sequence[SummaryRow], cells: Mapping[int, str]) -> str:
-    """Return one Markdown table: a row for each sampler, a column for each number."""
+    """Return one Markdown table: a row for each sampler, a column for each scored time."""
     counts = list(dict.fromkeys(row.after for row in rows))
     lines = [f"| sampler | {' | '.join(f'@{count}' for count in counts)} |"]
     lines.append("|---" * (len(counts) + 1) + "|")

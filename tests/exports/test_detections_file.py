@@ -48,6 +48,6 @@ def test_the_file_finds_the_boxes_of_pytorch(
 
 
 def test_a_classifier_has_no_detections(plain: ExportRequest, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="is no detector"):
+    with pytest.raises(ExportError, match="is not a detector"):
         export_network(plain, tmp_path / "out", formats=FORMATS)
     assert not (tmp_path / "out").exists()

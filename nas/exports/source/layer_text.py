@@ -60,9 +60,9 @@ def facts(layer: Layer) -> tuple[tuple[object, ...], Numbers]:
 
 
 def module(layer: Layer, term: Term) -> tuple[str, list[str]] | None:
-    """Return the class and the arguments of the module of a layer, None if it needs none.
+    """Return the class and the arguments of the module of a layer; None if it needs no module.
 
-    `term` gives the text of a number by its key in `facts`.
+    `term` returns the text of a number for its key in `facts`.
     """
     match layer:
         case Conv():
@@ -80,7 +80,7 @@ def module(layer: Layer, term: Term) -> tuple[str, list[str]] | None:
 
 
 def expression(layer: Layer, target: str, inputs: Sequence[str]) -> Expression:
-    """Return the expression that runs a layer: its start, its arguments, its end.
+    """Return the expression that runs a layer: its start, its arguments and its end.
 
     `target` is the module of the layer; `inputs` are expressions.
     """

@@ -1,6 +1,6 @@
-"""The parts of a network from the dotted names of its layers: stem, stages, blocks, head.
+"""The division of a network into parts by the dotted names of its layers: stem, blocks, head.
 
-Adjacent layers whose names share a prefix (`stem`, `stage2.0`) are a part if they have one output.
+Adjacent layers whose names share a prefix (`stem`, `stage2.0`) form a part if they have one output.
 A part may contain smaller parts.
 """
 
@@ -20,11 +20,11 @@ Readers: TypeAlias = Mapping[str, Sequence[Layer]]
 
 @dataclass(frozen=True)
 class SourceModule:
-    """A module that reads the layers `inputs` of other parts, and whose results are `outputs`.
+    """A module that reads the layers `inputs` of other parts and returns the layers `outputs`.
 
     `items` are the layers and smaller parts in the order of execution; each name begins with `name`
-    and a dot. A `sequence` has only parts, numbered from 0, each of which reads the one before it.
-    The name of the network itself is ""; only it may have several outputs.
+    and a dot. A `sequence` has only parts, numbered from 0, each of which reads the previous one.
+    The network itself has the name ""; only it may have several outputs.
     """
 
     name: str
@@ -65,7 +65,7 @@ def split(layers: Sequence[Layer]) -> SourceModule:
 
 
 def _items(layers: Sequence[Layer], prefix: str, readers: Readers) -> tuple[Item, ...]:
-    """Return the layers of one part; layers that form a smaller part are replaced by it."""
+    """Return the items of one part; layers that form a smaller part are replaced by it."""
     runs = [
         (name, tuple(run))
         for name, run in itertools.groupby(layers, key=lambda layer: _child(layer.name, prefix))
@@ -79,7 +79,7 @@ def _items(layers: Sequence[Layer], prefix: str, readers: Readers) -> tuple[Item
 
 
 def _child(name: str, prefix: str) -> str:
-    """Return the name of the possible smaller part of a layer: a word, optionally with a number."""
+    """Return the name of a layer's possible smaller part: a word, optionally with a number."""
     words = name.removeprefix(prefix).split(".")
     if len(words) == 1:
         return ""
@@ -87,7 +87,7 @@ def _child(name: str, prefix: str) -> str:
 
 
 def _part(name: str, layers: tuple[Layer, ...], readers: Readers) -> SourceModule | None:
-    """Return some layers as a part; None unless they have modules, and one output."""
+    """Return some layers as a part; None unless they have a module and exactly one output."""
     inside = {layer.name for layer in layers}
     outputs = [
         each
@@ -103,7 +103,7 @@ def _part(name: str, layers: tuple[Layer, ...], readers: Readers) -> SourceModul
 
 
 def has_module(layer: Layer) -> bool:
-    """Tell whether a layer is an attribute of the surrounding module."""
+    """Tell whether a layer has a module, which is an attribute of the surrounding module."""
     return module(layer, str) is not None
 
 
@@ -130,7 +130,7 @@ def _numbered(item: Item) -> str:
 
 
 def _is_sequence(name: str, run: Sequence[Item], readers: Readers) -> bool:
-    """Tell whether parts are numbered from 0, and each reads only the one before it."""
+    """Tell whether parts are numbered from 0, and each reads only the previous one."""
     return (
         is_attribute(name.rpartition(".")[2])
         and [item.name for item in run] == [f"{name}.{number}" for number in range(len(run))]

@@ -1,7 +1,7 @@
-"""The Python class of all parts of a network with the same structure.
+"""A Python class for all parts of a network with the same structure.
 
-Numbers that differ between the parts are its parameters; numbers that are equal to each other in
-every part share one parameter, and numbers that are constant over all parts are literals.
+Numbers that differ between the parts are parameters of the class. Two numbers that are equal in
+every part share a parameter. Numbers that are constant over all parts are literals.
 """
 
 import itertools
@@ -19,7 +19,7 @@ from nas.space import Activation, BatchNorm
 _BODY = " " * 8
 _LIMIT = 100
 _ORDER = ("channels", "kernel", "stride", "groups")
-_SHORT = ("kernel", "stride")  # without a prefix if there is only one of them
+_SHORT = ("kernel", "stride")  # parameters without a prefix if there is only one of the kind
 _TAKEN = {"self", "F", "nn", "torch"}
 Column: TypeAlias = tuple[str, tuple[int, ...]]
 
@@ -59,7 +59,7 @@ class Template:
         return {name: (kind, values[index]) for (kind, values), name in self._parameters.items()}
 
     def call(self, term: Term) -> tuple[str, list[str]]:
-        """Return the class and its arguments; `term` gives the text of each parameter."""
+        """Return the class and its arguments; `term` returns the text of each parameter."""
         return self.name, [
             term(name) if kind == "channels" else f"{name}={term(name)}"
             for (kind, _), name in self._parameters.items()
@@ -151,7 +151,7 @@ class Template:
             yield from lines
 
     def _built(self, start: str, item: Item, term: Term) -> list[str]:
-        """Return the lines that build an item; none if it has no module."""
+        """Return the lines that build an item; empty if it has no module."""
         if isinstance(item, SourceModule) and item.sequence:
             calls = [
                 self._call(part, lambda key, at=at: term(f"{at}.{key}"))  # type: ignore[misc]
@@ -162,13 +162,13 @@ class Template:
         return bracketed(f"{start}{call[0]}(", call[1], ")") if call else []
 
     def _call(self, item: Item, term: Term) -> tuple[str, list[str]] | None:
-        """Return the class and the arguments that build an item, None if it has no module."""
+        """Return the class and the arguments that build an item; None if it has no module."""
         if isinstance(item, SourceModule):
             return self.templates[item.name].call(term)
         return module(item, term)
 
     def _forward(self) -> Iterator[str]:
-        """Yield the statements; the only input of a batch norm or an activation is nested in it."""
+        """Yield the statements; an expression that only a norm or activation reads is nested."""
         part = self._first
         names = variables(part, self._inputs)
         reads = [name for item in part.items for name in item.inputs]
@@ -183,7 +183,7 @@ class Template:
                 head, arguments, end = self._expression(item, [before])
             written = output(item)
             if (
-                _takes_in(following, written)
+                _nests(following, written)
                 and reads.count(written) == 1
                 and written not in part.outputs
             ):
@@ -266,8 +266,8 @@ def _repeated(calls: Sequence[tuple[str, list[str]] | None]) -> Iterator[str]:
             yield from bracketed(f"{indent}{call[0]}(", call[1], "),") * count
 
 
-def _takes_in(following: Item | None, name: str) -> bool:
-    """Tell whether the item called `name` is nested into the next item."""
+def _nests(following: Item | None, name: str) -> bool:
+    """Tell whether the expression of the item called `name` is nested in that of the next item."""
     return isinstance(following, BatchNorm | Activation) and following.inputs == (name,)
 
 

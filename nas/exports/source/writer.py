@@ -1,8 +1,8 @@
-"""The standalone PyTorch source file of one network, from its layers.
+"""The standalone PyTorch source file of one network, written from its layers.
 
-The file imports only torch. It has a class for each kind of part in the names of the layers (stem,
-blocks, head) and one for the whole network. Every number in it comes from a layer. Its state dict
-has the keys of `nas.training.network.module.Network`, so that one weights file fits both.
+The file imports only torch. It has a class for each kind of part (stem, block, head) and one for
+the whole network. Every number in it comes from a layer. Its state dict has the keys of
+`nas.training.network.module.Network`, so that both can load the same weights file.
 """
 
 import itertools
@@ -44,7 +44,7 @@ def write_source(request: ExportRequest, layers: Sequence[Layer]) -> str:
 
 
 def write_classes(layers: Sequence[Layer], kind: str) -> list[str]:
-    """Return the classes of a network of `kind` blocks; the last, `Network`, has no arguments.
+    """Return the classes of a network of `kind` blocks; `Network`, the last, has no arguments.
 
     Parts of equal structure share a class.
 
@@ -209,7 +209,7 @@ def _facts(request: ExportRequest) -> list[str]:
 
 
 def _quote(text: str) -> str:
-    """Return a string literal with the quotes that a formatter chooses."""
+    """Return a string literal with the quotes that a code formatter would use."""
     body = "".join(char if char in "'\"" else repr(char)[1:-1] for char in text)
     quote = "'" if text.count('"') > text.count("'") else '"'
     return quote + body.replace(quote, f"\\{quote}") + quote

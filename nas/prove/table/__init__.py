@@ -1,4 +1,4 @@
-"""Tables of trained networks: a space with a lookup instead of training."""
+"""Tables of trained networks: search spaces whose trainings are looked up."""
 
 from nas.prove.table.file import Floats, Ints, default_toml
 from nas.prove.table.space import TableSpace

@@ -1,4 +1,4 @@
-"""Roles of the columns of a table: choices, costs, accuracies; from the TOML or inferred.
+"""Roles of the columns of a table, such as choices, costs and accuracies.
 
 Roles that the TOML does not give are inferred from the names of the columns and the number of their
 values; every inference is reported in a note.
@@ -25,13 +25,13 @@ ALIASES = {
 }  # fmt: skip
 _SEEDS = re.compile(r"acc_s[0-9]+")
 _BY_NAME = {"time": "train_seconds", "canonical": "canonical", "name": "arch"}
-_NO_CHOICE = re.compile(  # results of trainings, and what is measured of a network
+_NO_CHOICE = re.compile(  # names of results of trainings, and of other measurements
     r"(^|_)(acc|accuracy|loss|error|mean|std|rank|epochs?|seeds?|runs?|replicates?|time|seconds"
     r"|hours|latency|energy|memory)(_|$)"
 )
 _RESERVED = frozenset({*CLASSIFICATION, "train_loss", "seconds", "epoch", "rung", *dir(Cost)})
 _MOST_VALUES = 64
-_MISSPELLED = 0.7  # similarity to one of our keys; other keys may belong to other programs
+_MISSPELLED = 0.7  # similarity to a known key; other unknown keys may belong to other programs
 _KEYS = (
     "title", "source", "choices", "costs", "accuracies", "accuracy_unit", "curves", "time",
     "canonical", "name",
@@ -40,7 +40,7 @@ _KEYS = (
 
 @dataclass(frozen=True)
 class CostColumn:
-    """One column of costs; `name` is its name in goals and budgets, `factor` its unit."""
+    """One column of costs; `name` is its name in goals and budgets, `factor` scales its values."""
 
     column: str
     name: str
@@ -51,9 +51,9 @@ class CostColumn:
 class Columns:
     """The role of each column.
 
-    `choices` maps a key to its column in each stage. `accuracies` are empty if they are those of
-    the last epoch of the `curves`, which are empty if the table has none. `unit` of the accuracies
-    is "percent", "share", or None if it must be inferred from the values. `notes` list the
+    `choices` maps a key to its column in each stage. `curves` are the columns of learning curves,
+    if there are any. `accuracies` are empty if the last epoch of the curves has them; their `unit`
+    is "percent", "share", or None if it must be inferred from the values. `notes` lists the
     inferences.
     """
 
@@ -75,7 +75,7 @@ def find_columns(reader: TomlReader, cells: Cells) -> Columns:
 
     Raises:
         SpaceError: the TOML names a missing column or gives a column two roles, or the choices or
-            accuracies are neither in the TOML nor clear from the names of the columns.
+            accuracies are neither in the TOML nor recognised by the names of the columns.
     """
     return _Finder(reader, cells).find()
 
@@ -96,7 +96,7 @@ class _Finder:
         self._notes: list[str] = []
 
     def find(self) -> Columns:
-        """Return the columns; the order of the roles decides ambiguous names."""
+        """Return the columns; an ambiguous column gets the first possible role."""
         self._unknown_keys()
         given = self._reader.document
         choices = self._given_choices() if "choices" in given else None
@@ -110,7 +110,7 @@ class _Finder:
             costs = self._find_costs()
         single = {key: single[key] or self._find(key) for key in _BY_NAME}
         choices = choices or _grouped(self._find_choices())
-        self._say_ignored()
+        self._note_ignored()
         return Columns(
             choices=choices,
             costs=costs,
@@ -150,7 +150,7 @@ class _Finder:
         """Give `column` a role.
 
         Raises:
-            SpaceError: it does not exist, or already has a role.
+            SpaceError: the column does not exist, or already has a role.
         """
         if not isinstance(column, str) or column not in self._cells:
             near = did_you_mean(str(column), self._cells)
@@ -237,7 +237,7 @@ class _Finder:
         return tuple(found)
 
     def _check_seeds(self, curves: Sequence[CurveColumn], accuracies: Sequence[str]) -> None:
-        """Refuse curves of other trainings than those of the accuracies."""
+        """Refuse curves whose number of trainings differs from that of the accuracies."""
         seeds = {each.seed for each in curves} - {None}
         if seeds and accuracies and len(seeds) != len(accuracies):
             self._reader.fail(
@@ -295,7 +295,7 @@ class _Finder:
             self._notes.append(f"{what}: {_listed(columns)} (by name and values)")
         return tuple(self._take(column, what) for column in columns)
 
-    def _say_ignored(self) -> None:
+    def _note_ignored(self) -> None:
         if self._free:
             self._notes.append(
                 f"ignored: {_listed(self._free)}; to use one, give it a role in the TOML, such as "
@@ -306,7 +306,7 @@ class _Finder:
 def _grouped(columns: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
     """Return `columns` by key, one column for each stage: k1 k2 e1 e2 are k and e of two stages.
 
-    Columns whose names do not form such a grid make one stage each.
+    If the names do not form such a grid, each column is a stage with the one key `choice`.
     """
     found: dict[str, dict[str, str]] = {}
     for column in columns:

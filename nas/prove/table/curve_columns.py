@@ -1,7 +1,7 @@
-"""Columns of learning curves: which column holds what of a training after which epoch.
+"""Columns of learning curves: the quantity, the epoch and the training of each column.
 
-The TOML gives a pattern for each quantity, with `*` for the epoch; otherwise the columns are found
-by their names: `acc_e9`, `val_error_epoch_9`, `train_loss_e9`, `acc_s0_e9`.
+The TOML may give a pattern for each quantity, with `*` for the epoch; otherwise the columns are
+recognised by their names, such as `acc_e9`, `val_error_epoch_9`, `train_loss_e9` or `acc_s0_e9`.
 """
 
 import re
@@ -27,7 +27,7 @@ _FILLERS = frozenset({"top1", "top", "1", "mean", *_SPLITS})
 class CurveColumn:
     """A column with `quantity` after `epoch`, of the training `seed` of its row.
 
-    `seed` counts the columns of accuracies from 0; None is every training of the row.
+    `seed` is the index of the column of accuracies; None for all trainings of the row.
     """
 
     column: str
@@ -38,7 +38,7 @@ class CurveColumn:
 
 @dataclass(frozen=True)
 class _Named:
-    """A column whose name is that of a curve, before it is known which quantity it has."""
+    """A column with the name of a curve, before its quantity is determined."""
 
     column: str
     kind: str
@@ -51,8 +51,8 @@ class _Named:
 def find_curve_columns(columns: Iterable[str]) -> tuple[list[CurveColumn], list[str]]:
     """Return the columns of curves by name, and notes on ambiguous ones.
 
-    Of several splits the validation split is used, because a search sees it. `loss_e9` without
-    `train_loss_e9` is the training loss.
+    Of several splits the validation split is used, as in a search. `loss_e9` is the training loss
+    if there is no `train_loss_e9`.
     """
     named = [one for column in columns if (one := _named(column)) is not None and one.epoch]
     losses = [one for one in named if one.kind == "loss"]
@@ -63,7 +63,7 @@ def find_curve_columns(columns: Iterable[str]) -> tuple[list[CurveColumn], list[
     measured = [one for one in named if not one.trained and one not in trained]
     chosen = {kind: _one_split([one for one in measured if one.kind == kind]) for kind in _KINDS}
     if chosen["accuracy"]:
-        chosen["error"] = []  # it says the same
+        chosen["error"] = []  # redundant
     chosen["train_loss"] = trained
     seeds = sorted({o.seed for group in chosen.values() for o in group if o.seed is not None})
     return [
@@ -77,7 +77,7 @@ def given_curve_columns(reader: TomlReader, columns: Sequence[str]) -> list[Curv
     """Return the columns that the section `curves` of the TOML gives.
 
     Raises:
-        SpaceError: it names another quantity, or a pattern that no column has.
+        SpaceError: it names an unknown quantity, or a pattern that matches no column.
     """
     given = reader.document["curves"]
     if not isinstance(given, dict):

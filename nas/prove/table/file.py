@@ -1,7 +1,7 @@
 """Read a table of trained networks: a CSV, optionally gzipped, and its TOML.
 
-Cells are converted exactly: costs and fractional choices are integers in units of their last
-decimal place, so that a budget of 3.71 ms is as exact as one of multiply-adds.
+Cells are converted exactly: costs and fractional choices become integers in units of their last
+decimal place, so that a budget of 3.71 ms is as exact as a budget of multiply-adds.
 """
 
 import csv
@@ -36,9 +36,9 @@ _PERCENT = 100.0
 class Curves:
     """The learning curves of a table, by quantity: `top1_error`, `loss` and `train_loss`.
 
-    Each is an array (rows, trainings, epochs) with the number of each epoch in `epochs`; errors are
-    shares. NaN is not measured, infinity has diverged. A curve without a seed is that of every
-    training of its row.
+    Each is an array (rows, trainings, epochs); `epochs` has the numbers of the epochs, and errors
+    are shares. NaN means not measured, infinity means diverged. A curve without a seed is used for
+    all trainings of its row.
     """
 
     epochs: tuple[int, ...]
@@ -60,9 +60,10 @@ class TableRows:
     """The values of the rows of a table, in the order of the file.
 
     `choices[i]` are the stages of row i, each with one value for each key; `EMPTY` if the cell is
-    empty or the stage has no such column. `costs` (rows, columns) are exact counts of 1 / `scales`
-    of a unit. `accuracies` (rows, trainings) are in percent, NaN for a missing training; `seconds`
-    are per training. `lines` are line numbers in the file. `curves` is None if the table has none.
+    empty or the stage has no such column. `costs` (rows, columns) are integers in units of 1 /
+    `scales`. `accuracies` (rows, trainings) are in percent, NaN for a missing training; `seconds`
+    (rows,) are per training. `lines` are line numbers in the file. `curves` is None if the table
+    has no learning curves.
     """
 
     name: str
@@ -91,14 +92,14 @@ def read_table(path: Path, toml: Path | None = None) -> TableRows:
     reader = _read_toml(toml) if toml else TomlReader(path.name, {}, "")
     columns = find_columns(reader, cells)
     parse = _Parser(path.name, lines, cells)
-    choices, told = parse.choices(columns.choices)
+    choices, choice_notes = parse.choices(columns.choices)
     costs, scales = parse.costs(columns.costs)
     curves = parse.curves(columns) if columns.curves else None
-    accuracies, unit = parse.accuracies(columns, curves)
+    accuracies, unit_notes = parse.accuracies(columns, curves)
     return TableRows(
         name=default.stem,
         columns=columns,
-        notes=(*columns.notes, *told, *unit),
+        notes=(*columns.notes, *choice_notes, *unit_notes),
         lines=lines,
         choices=choices,
         costs=costs,
@@ -142,7 +143,7 @@ def _read_cells(path: Path) -> tuple[tuple[int, ...], dict[str, list[str]]]:
         raise SpaceError(
             f"{path.name}, line {reader.line_num}: {error}.", "Give a CSV with commas."
         ) from error
-    rows = _first_of_copies(rows)
+    rows = _without_copies(rows)
     _check_shape(path.name, header, rows)
     columns = zip(*(row for _, row in rows), strict=True)
     cells = {
@@ -151,8 +152,8 @@ def _read_cells(path: Path) -> tuple[tuple[int, ...], dict[str, list[str]]]:
     return tuple(line for line, _ in rows), cells
 
 
-def _first_of_copies(rows: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
-    """Return the rows without exact copies, which are not further trainings."""
+def _without_copies(rows: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
+    """Return the rows without exact copies, which do not count as further trainings."""
     first: dict[tuple[str, ...], tuple[int, list[str]]] = {}
     for line, row in rows:
         first.setdefault(tuple(cell.strip() for cell in row), (line, row))
@@ -180,7 +181,7 @@ def _check_shape(file: str, header: Sequence[str], rows: Sequence[tuple[int, lis
 
 
 class _Parser:
-    """Converts the cells of columns to values; its errors name the place of the cell."""
+    """Converts the cells of columns to values; its errors name the line and column of the cell."""
 
     def __init__(
         self, file: str, lines: tuple[int, ...], cells: Mapping[str, Sequence[str]]
@@ -209,7 +210,7 @@ class _Parser:
         return tuple(zip(*stages, strict=True)), notes
 
     def costs(self, columns: Sequence[CostColumn]) -> tuple[Ints, tuple[int, ...]]:
-        """Return exact counts (rows, columns), and the number of counts in one unit."""
+        """Return exact integers (rows, columns), and for each column the integer of one unit."""
         found, scales = [], []
         for column in columns:
             exact = [value * column.factor for value in self._decimals(column.column)]
@@ -244,7 +245,7 @@ class _Parser:
         return Curves(epochs, values)
 
     def _measured(self, column: str) -> list[float]:
-        """Return a column of measured numbers: empty is NaN, and what is not finite infinity."""
+        """Return a column of measured numbers: NaN for an empty cell, infinity for NaN or inf."""
         found = []
         for row, cell in enumerate(self._cells[column]):
             try:
@@ -268,7 +269,7 @@ class _Parser:
         return found / most
 
     def accuracies(self, columns: Columns, curves: Curves | None) -> tuple[Floats, list[str]]:
-        """Return percentages (rows, trainings), and notes about their unit."""
+        """Return accuracies in percent (rows, trainings), and notes about their unit."""
         if not columns.accuracies and curves is not None:
             return self._last_of(curves), []
         found = np.array(
@@ -297,8 +298,8 @@ class _Parser:
     def _check_unit(self, found: Floats, columns: Columns, share: bool) -> None:
         """Refuse accuracies outside their unit, and shares among percentages.
 
-        An accuracy of 0.9 % is possible: a random guess among a hundred classes. But 0.923 among
-        percentages up to 91 is a share, because 92.3 would be in or near their range.
+        An accuracy of 0.9 % is possible, by guessing among a hundred classes. But 0.923 among
+        percentages up to 91 is a share, because 92.3 is in or near their range.
         """
         most = _SHARE if share else _PERCENT
         unit = "a share" if share else "a percentage"
@@ -316,7 +317,7 @@ class _Parser:
             )  # fmt: skip
 
     def _decimals(self, column: str) -> list[Decimal]:
-        """Return the numbers of a column; none may be missing."""
+        """Return the numbers of a column, which must not have empty cells."""
         found = []
         for row, value in enumerate(self._optional(column)):
             if value is None:
@@ -337,7 +338,7 @@ class _Parser:
 
 
 def _decimal(cell: str) -> Decimal | None:
-    """Return a number of 0 or more, None for anything else."""
+    """Return a finite number of 0 or more; None if the cell has none."""
     try:
         value = Decimal(cell)
     except InvalidOperation:
@@ -346,7 +347,7 @@ def _decimal(cell: str) -> Decimal | None:
 
 
 def _decimals(values: Iterable[Decimal]) -> int:
-    """Return the number of decimal places that the values need, nine at most."""
+    """Return the number of decimal places that the values need, at most nine."""
     places = [exponent for v in values if isinstance(exponent := _exponent(v), int)]
     return min(_MOST_DECIMALS, max((-place for place in places), default=0))
 
@@ -367,14 +368,14 @@ def _choice_values(column: str, cells: Sequence[str]) -> tuple[list[Value], list
     ):
         places = _decimals(map(Decimal, given))
         values |= {cell: int(Decimal(cell) * 10**places) for cell in given}
-        notes = [f"{column} is counted in units of {Decimal(1).scaleb(-places):f}"] * bool(places)
+        notes = [f"{column} is in units of {Decimal(1).scaleb(-places):f}"] * bool(places)
     else:
         values |= _words(given)
     return [values[cell] for cell in cells], notes
 
 
 def _words(given: Iterable[str]) -> dict[str, Value]:
-    """Return a distinct word for each cell that is valid in the text form of an architecture."""
+    """Return for each cell a distinct word that is valid in the text form of an architecture."""
     found: dict[str, Value] = {}
     for cell in given:
         word = re.sub(r"[^A-Za-z0-9_.+]", "_", cell)

@@ -1,4 +1,4 @@
-"""Networks of a table: rows of the same network are merged, contradictions are refused."""
+"""Networks of a table: rows of the same network are merged; contradictions are errors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from nas.errors import SpaceError
 from nas.prove.table.file import Ints, TableRows
 from nas.space import StageValues
 
-_COUNTED = ("madds", "params", "acts")  # equal for equal networks; other costs are measured
+_COUNTED = ("madds", "params", "acts")  # equal for equal networks, unlike measured costs
 
 Spelling: TypeAlias = tuple[StageValues, ...]
 
@@ -19,9 +19,9 @@ Spelling: TypeAlias = tuple[StageValues, ...]
 class Networks:
     """Distinct networks, by index in the order of the file.
 
-    `rows` is the row with the canonical spelling of each, `spellings` maps all choices to the
-    index, `trainings` are accuracies in percent, `origins` the row of each and its place among the
-    trainings of the row; `counts` (networks, columns) are the exact costs.
+    `rows` (networks,) are the rows with their canonical spelling, `spellings` maps the choices of
+    every row to the index. `trainings` are accuracies in percent; `origins` has the row of each
+    training and its position in the row. `counts` (networks, columns) are the exact costs.
     """
 
     rows: Ints
@@ -35,14 +35,14 @@ class Networks:
 def merge(rows: TableRows) -> Networks:
     """Merge rows with the same canonical identity, or with the same choices if there is none.
 
-    Rows with the same choices are further trainings of one network. A network that was trained
-    under several spellings has all their trainings; spellings with equal trainings are copies. If
-    its rows differ in cost, the least cost counts.
+    Rows with the same choices are further trainings of one network. If a network has several
+    spellings, it has the trainings of all; spellings with equal trainings are copies, which count
+    once. If its rows differ in cost, the lowest cost is used.
 
     Raises:
         SpaceError: rows with the same choices differ in identity, or in a counted cost.
     """
-    _check_twins(rows)
+    _check_contradictions(rows)
     identities: Sequence[object] = rows.canonical or rows.choices
     members: dict[object, list[int]] = {}
     for row, identity in enumerate(identities):
@@ -62,8 +62,8 @@ def merge(rows: TableRows) -> Networks:
     )
 
 
-def _check_twins(rows: TableRows) -> None:
-    """Refuse rows that have the same choices but cannot be one network."""
+def _check_contradictions(rows: TableRows) -> None:
+    """Refuse rows with the same choices that cannot be the same network."""
     counted = [i for i, cost in enumerate(rows.columns.costs) if cost.name in _COUNTED]
     seen: dict[Spelling, int] = {}
     for row, spelling in enumerate(rows.choices):
@@ -97,7 +97,7 @@ def _origins(rows: TableRows, group: Sequence[int]) -> tuple[tuple[int, int], ..
 
 
 def _canonical_row(rows: TableRows, group: Sequence[int]) -> int:
-    """Return the row whose name is the canonical identity, otherwise the first of the cheapest."""
+    """Return the row whose name is the canonical identity, otherwise the first cheapest row."""
     if rows.names and rows.canonical:
         for row in group:
             if rows.names[row] == rows.canonical[row]:
@@ -109,17 +109,17 @@ def _notes(
     rows: TableRows, groups: Sequence[Sequence[int]], trainings: Sequence[tuple[float, ...]]
 ) -> tuple[str, ...]:
     notes = []
-    dear = sum(bool((rows.costs[group] != rows.costs[group[0]]).any()) for group in groups)
-    if dear:
-        notes.append(f"{dear} networks have rows of different costs: the least cost counts")
+    differing = sum(bool((rows.costs[group] != rows.costs[group[0]]).any()) for group in groups)
+    if differing:
+        notes.append(f"{differing} networks have rows of different costs: the lowest cost is used")
     repeated = len(rows.lines) - len(set(rows.choices))
     if repeated:
-        notes.append(f"{repeated} rows repeat the choices of another: further trainings of it")
+        notes.append(f"{repeated} rows repeat the choices of another row: they are its trainings")
     fewest, most = min(map(len, trainings)), max(map(len, trainings))
     pooled = sum(len(found) > rows.accuracies.shape[1] for found in trainings)
     if pooled:
         notes.append(
-            f"{pooled} networks were trained in several rows: all their trainings count, "
-            f"{fewest} to {most} a network"
+            f"{pooled} networks have trainings in several rows: all of them are used, "
+            f"{fewest} to {most} for each network"
         )
     return tuple(notes)

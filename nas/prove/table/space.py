@@ -1,4 +1,4 @@
-"""The networks of a table within a budget, with the interface of any space.
+"""The networks of a table within a budget, with the interface `nas.feasible.Feasible`.
 
 Architectures have one stage for each stage of the table's choices; members are looked up.
 """
@@ -19,7 +19,7 @@ Bools = NDArray[np.bool_]
 
 
 class TableSpace:
-    """The networks of a table within a budget; same interface for samplers as FeasibleSpace."""
+    """The networks of a table within a budget, with the interface `Feasible`."""
 
     num_parts = 1
 
@@ -27,7 +27,7 @@ class TableSpace:
         """List the networks within every ceiling.
 
         Raises:
-            BudgetError: there are none.
+            BudgetError: no network is within the budget.
         """
         self.table, self.budget = table, tuple(budget)
         self.coding = TableCoding(table)
@@ -88,10 +88,10 @@ class TableSpace:
         return found is not None and bool(self._inside[found])
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-        """Return another network in its canonical spelling, within the budget or not.
+        """Return another network in its canonical spelling; it need not be within the budget.
 
-        It differs in one choice from one of the spellings of `architecture`; if there is no such
-        network, in as few choices as possible. It is the same network only if there is no other.
+        It differs in one choice from a spelling of `architecture`; if there is no such network, in
+        as few choices as possible. If the table has no other network, return `architecture`.
         """
         index = self.index(architecture)
         found = self.coding.neighbour(index, rng)
@@ -109,7 +109,7 @@ class TableSpace:
         return float(getattr(cost, first.cost)) / max(1, first.limit)
 
     def smallest(self, cost: str) -> Architecture:
-        """Return a network with the least `cost`; the first network if no column is called so."""
+        """Return a network with the least `cost`; the first network if there is no such column."""
         names = [column.name for column in self.table.costs]
         if cost not in names:
             return self.table.architectures[0]
@@ -130,11 +130,11 @@ class TableCoding:
         variables = []
         for stage, place in places:
             values = dict.fromkeys(row[stage][place] for row in spelled)
-            live = _in_order([value for value in values if value is not None and value != EMPTY])
-            if len(values) > 1 and live:
-                variables.append(Variable(str(stage + 1), keys[place], live))
+            known = _in_order([value for value in values if value is not None and value != EMPTY])
+            if len(values) > 1 and known:
+                variables.append(Variable(str(stage + 1), keys[place], known))
                 self._places.append((stage, place))
-                self._numbers.append({value: number for number, value in enumerate(live)})
+                self._numbers.append({value: number for number, value in enumerate(known)})
         self.variables = tuple(variables)
         codes = [self._codes(row) for row in spelled]
         self._spelled: Ints = np.array(codes, dtype=np.int64).reshape(len(spelled), -1)
@@ -155,17 +155,17 @@ class TableCoding:
         return self._codes(architecture.stages)
 
     def decode(self, codes: Sequence[int]) -> Architecture | None:
-        """Return the canonical architecture, or None if it is not a member; DEAD means any value.
+        """Return the canonical architecture, or None if it is not a member; DEAD is any value.
 
-        A member may have empty cells where the codes have values: choices of missing stages. Of
-        several members, the first with the fewest empty cells is returned.
+        A member may have empty cells, for choices of missing stages, where the codes have values.
+        Of several members, the first with the fewest empty cells is returned.
         """
         found = self._index.get(tuple(codes))
         if found is None:
-            alike = self._alike(codes)
-            if not len(alike):
+            compatible = self._compatible(codes)
+            if not len(compatible):
                 return None
-            found = int(alike[0])
+            found = int(compatible[0])
         return self._table.architectures[found]
 
     def profile(self, architecture: Architecture) -> tuple[float, ...]:
@@ -177,7 +177,8 @@ class TableCoding:
     def neighbour(self, index: int, rng: np.random.Generator) -> int | None:
         """Return another network that differs in one choice from a spelling of network `index`.
 
-        If there is none, one with the fewest different choices; None if there is no other network.
+        If there is none, return a network with the fewest different choices; None if the table has
+        no other network.
         """
         spellings = self._order[self._starts[index] : self._starts[index + 1]]
         for row in rng.permutation(spellings).tolist():
@@ -188,11 +189,11 @@ class TableCoding:
         return self._nearest(index, rng)
 
     def _reached(self, row: int) -> Mapping[int, Ints]:
-        """Return the other networks that each move from a spelling leads to, by index of the move.
+        """Return the other networks that each move from a spelling reaches, by index of the move.
 
-        After a move, a network agrees with the choices exactly or wherever both have a value. So
-        it conflicts with the spelling itself in at most one choice: only such rows are compared
-        for each move, which takes a hundredth of the time in a table of many choices.
+        A network is reached if it agrees with the changed choices exactly, or wherever both have a
+        value. Then it conflicts with the spelling in at most one choice. Only such rows are
+        compared for each move, which takes a hundredth of the time in a table of many choices.
         """
         if row not in self._neighbours:
             own, index = self._spelled[row], int(self._network[row])
@@ -208,24 +209,26 @@ class TableCoding:
         return self._neighbours[row]
 
     def _moved(self, codes: Ints, but: int, among: Ints) -> Ints:
-        """Return the networks with the choices `codes`, or compatible ones; never `but`."""
+        """Return the networks with the choices `codes`, or compatible ones, except `but`."""
         same = self._index.get(tuple(codes.tolist()))
-        found = self._alike(codes, among) if same is None else np.array([same])
+        found = self._compatible(codes, among) if same is None else np.array([same])
         others: Ints = found[found != but]
         return others
 
-    def _alike(self, codes: Sequence[int] | Ints, among: Ints | None = None) -> Ints:
+    def _compatible(self, codes: Sequence[int] | Ints, among: Ints | None = None) -> Ints:
         """Return the networks that agree with `codes` wherever both have a value.
 
-        Only those with the fewest empty cells; none if the table has no empty cells and `codes` are
-        complete. `among` are the rows that are compared, by default all.
+        Only those with the fewest empty cells are returned. There are none if the table has no
+        empty cells and `codes` are complete. `among` are the rows to compare, by default all.
         """
         rows = np.arange(len(self._spelled)) if among is None else among
         given = np.array(codes)
         open_ = self._dead[rows] | (given == DEAD)
-        alike = np.flatnonzero(((self._spelled[rows] == given) | open_).all(axis=1))
-        left = open_[alike].sum(axis=1)
-        found: Ints = self._network[rows[alike[left == left.min()]]] if len(alike) else alike
+        agreeing = np.flatnonzero(((self._spelled[rows] == given) | open_).all(axis=1))
+        if not len(agreeing):
+            return agreeing
+        empty = open_[agreeing].sum(axis=1)
+        found: Ints = self._network[rows[agreeing[empty == empty.min()]]]
         return found
 
     def _nearest(self, index: int, rng: np.random.Generator) -> int | None:
@@ -244,6 +247,6 @@ class TableCoding:
 
 
 def _in_order(values: list[Value]) -> tuple[Value, ...]:
-    """Return integers sorted, anything else in the given order."""
+    """Return integers sorted, and other values in the given order."""
     numbers = [value for value in values if isinstance(value, int)]
     return tuple(sorted(numbers)) if len(numbers) == len(values) else tuple(values)

@@ -1,4 +1,4 @@
-"""Tables of trained networks: a space whose members are its rows, measured by lookup.
+"""Tables of trained networks, whose accuracies and costs are looked up.
 
 Rows of the same network (same canonical identity, or same choices) are merged.
 """
@@ -22,21 +22,21 @@ from nas.study import Objective
 from nas.suggestion import did_you_mean
 from nas.units import PREFIXES
 
-ACCURACY = TOP1_ERROR  # one less the accuracy of the table
+ACCURACY = TOP1_ERROR  # 1 minus the accuracy of the table
 
 
 @dataclass(frozen=True, slots=True)
 class TableCost(Cost):
-    """The costs of a network in a table; known costs are 0 if no column holds them.
+    """The costs of a network in a table; a cost of `Cost` without a column is 0.
 
-    Any other column is an attribute under its own name. All are counted in units of the last
-    decimal place of their column.
+    Other columns are attributes with their own names. All are integers in units of the last decimal
+    place of their column.
     """
 
     others: tuple[tuple[str, int], ...] = ()
 
     def __getattr__(self, name: str) -> int:
-        """Return the cost of a column that only this table has."""
+        """Return the cost of a column that `Cost` does not have."""
         if name != "others":
             for own, count in self.others:
                 if own == name:
@@ -103,15 +103,15 @@ class Table:
         return curves.epochs if curves and TOP1_ERROR.name in curves.values else ()
 
     def curve(self, index: int, training: int) -> dict[int, dict[str, float]]:
-        """Return what was measured after each epoch of one training, by epoch and quantity.
+        """Return the measurements of one training by epoch and quantity.
 
-        The quantities are `top1_error`, `loss` and `train_loss`; infinity has diverged.
+        The quantities are `top1_error`, `loss` and `train_loss`; infinity means diverged.
         """
         assert self._rows.curves is not None
         return self._rows.curves.of(*self._networks.origins[index][training])
 
     def lacks(self, index: int, epochs: Sequence[int]) -> bool:
-        """Tell whether the error of a network was not measured after one of `epochs`."""
+        """Tell whether the error of a network is missing after one of `epochs`."""
         curves = [self.curve(index, which) for which in range(len(self.trainings(index)))]
         return any(
             ACCURACY.name not in curve.get(epoch, {}) for curve in curves for epoch in epochs
@@ -152,7 +152,7 @@ class Table:
         return TableCost(madds, params, acts, latency, tuple(named.items()))
 
     def find(self, architecture: Architecture) -> int | None:
-        """Return the index of the network of an architecture, None if there is none."""
+        """Return the index of the network of an architecture; None if there is none."""
         return self._networks.spellings.get(architecture.stages)
 
     def position(self, name: str) -> int:
@@ -181,7 +181,7 @@ class Table:
         """Read a budget such as `55.4M-flops` or `3.7-latency_ms`, in the unit of the column.
 
         Raises:
-            BudgetError: it cannot be read, names no cost of this table, or admits no network.
+            BudgetError: the text cannot be read, names no cost of this table, or admits no network.
         """
         read = split_amount(text, self._names)
         if not read:
@@ -207,7 +207,7 @@ class Table:
         return Constraint(column.name, limit)
 
     def quantile(self, share: float) -> Constraint:
-        """Return the ceiling on the first cost that admits this share of the rows.
+        """Return the ceiling on the first cost that admits the share `share` of the rows.
 
         Raises:
             BudgetError: the table has no costs.
@@ -218,7 +218,7 @@ class Table:
         return Constraint(self.costs[0].name, int(limit))
 
     def shown(self, constraint: Constraint) -> str:
-        """Return a ceiling with every digit, in the form that `ceiling` reads."""
+        """Return a ceiling with all digits, in the form that `ceiling` reads."""
         position = self.position(constraint.cost)
         value = Decimal(constraint.limit) / self.scales[position]
         prefix = max(
@@ -229,8 +229,8 @@ class Table:
     def _column(self, name: str) -> CostColumn | None:
         """Return a cost by the name of its column, or by any name of the same cost."""
         exact = [column for column in self.costs if column.column == name]
-        alike = [column for column in self.costs if column.name in (name, cost_name(name))]
-        return next(iter(exact + alike), None)
+        same_cost = [column for column in self.costs if column.name in (name, cost_name(name))]
+        return next(iter(exact + same_cost), None)
 
     @property
     def _names(self) -> list[str]:
