@@ -1,7 +1,6 @@
 """Training of one network: build it from its layers, count it with fvcore, fit it to a task.
 
-Only this room imports torch. It needs neither Ray nor a database: an executor of trials uses only
-`session.Session`.
+Only this package imports torch. It needs neither Ray nor a database.
 """
 
 import lazy_loader

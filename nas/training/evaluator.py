@@ -1,4 +1,4 @@
-"""The evaluator that trains: the default one that an executor of trials runs for each job."""
+"""The evaluator that trains networks; workers use it by default."""
 
 import math
 import os
@@ -53,21 +53,21 @@ from nas.training.loop.teaching import Teaching
 from nas.training.network.fvcore_count import fvcore_cost
 from nas.training.scores.proxies import proxy_batches, score_if_it_fits
 
-CHECKPOINT_SECONDS = 300.0  # a trial of a search is saved so long after its last checkpoint
-RUNG_SECONDS = 60.0  # and at a rung so long after it
+CHECKPOINT_SECONDS = 300.0  # least seconds between two checkpoints of a trial of a search
+RUNG_SECONDS = 60.0  # the same for a checkpoint at a rung
 
 
-class _AskedToEndError(Exception):
-    """The driver asks to end, within an epoch."""
+class _EndRequestedError(Exception):
+    """The driver requested the end of the training, within an epoch."""
 
 
-def _end_if(asked: EndWatch) -> None:
-    if asked():
-        raise _AskedToEndError
+def _end_if(requested: EndWatch) -> None:
+    if requested():
+        raise _EndRequestedError
 
 
 class TrainingEvaluator:
-    """Trains the network of each job on the study's task, which stays in memory between jobs."""
+    """Trains the network of each job on the study's task, which it keeps in memory between jobs."""
 
     def __init__(
         self, plan: WorkerPlan, team: Team = ALONE, device: torch.device | None = None
@@ -79,7 +79,7 @@ class TrainingEvaluator:
 
         Raises:
             TaskError: the recipe cannot be used.
-            TrialError: the data cannot.
+            TrialError: the data or the weights of the teachers cannot be read.
         """
         self._spec = spec = plan.spec
         self._folder = plan.files
@@ -87,21 +87,21 @@ class TrainingEvaluator:
         self._data_dir, self._profiles = plan.data_dir, plan.profile
         with self._images():
             self._task = load_study_task(spec, plan.data_dir)
-            # the seed is the study's: equal networks have equal scores
+            # all trials use the seed of the study, so that equal networks have equal scores
             self._batches = proxy_batches(self._task, spec.seed) if spec.proxies else []
         self._recipe = _recipe(self._spec.recipe)
-        self._teaching = self._taught() if self._recipe.teacher else None
+        self._teaching = self._load_teachers() if self._recipe.teacher else None
 
     def evaluate(self, job: Job) -> Iterator[Epoch | Saved]:
         """Count the network with fvcore at the deployment input, score it, train it on the task.
 
-        The weights are written into the study's folder after the caller has taken the last epoch,
-        under a name that no other attempt of any study has
+        Yield each epoch, then the file of the weights, which is written into the study's folder
+        after the caller has received the last epoch. Its name is unique to the attempt
         (`nas.study.results_folder.weights_name`).
 
         Raises:
-            TrialError: out of memory, the images can no longer be read, the study's folder is
-                gone, or the driver asked to end.
+            TrialError: memory runs out, the images can no longer be read, the study's folder is
+                missing, or the driver requested the end.
             TaskError: the weights cannot be written.
         """
         self._check_folder()
@@ -111,7 +111,7 @@ class TrainingEvaluator:
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            clear_frames(error.__traceback__)  # its frames hold the network and activations
+            clear_frames(error.__traceback__)  # they refer to the network and its activations
             free_memory()
             raise _too_large(recipe, job.halved, error) from None
 
@@ -159,7 +159,7 @@ class TrainingEvaluator:
         except (TaskError, WeightsError) as error:
             raise TrialError(Reason.STORAGE, error.cause, error.remedy) from error
 
-    def _taught(self) -> Teaching:
+    def _load_teachers(self) -> Teaching:
         """Return the teachers of the recipe.
 
         Raises:
@@ -182,39 +182,40 @@ class TrainingEvaluator:
     def _trained(self, job: Job, session: Session) -> Iterator[tuple[EpochResult, float]]:
         """Yield every epoch of a training, and the seconds that it took in an earlier attempt.
 
-        It continues from the checkpoint of an earlier attempt. In a search one with halved batches
-        does not: whether there is a checkpoint depends on the time, and no result may.
+        The training continues from the checkpoint of an earlier attempt. A trial of a search with
+        halved batches starts again: whether a checkpoint exists depends on time, and results must
+        not depend on time.
         """
         ladder, saved = self._spec.ladder, time.monotonic()
-        keeps = bool(self._spec.networks) or not job.halved
+        keeps = bool(self._spec.networks) or not job.halved  # whether to use checkpoints
         folder = self._folder.below(checkpoint_folder(job.number))
         history = self._restored(session, folder) if keeps else []
         yield from ((found, found.seconds) for found in history)
         if self._team.size == 1:  # several would have to end at the same step
             session.between = partial(_end_if, EndWatch(self._plan.ending.of(job.name)))
         while session.epoch < ladder.max_epochs:
-            earlier = session.begun.seconds if session.begun else 0.0
+            earlier = session.unfinished.seconds if session.unfinished else 0.0
             session.show_at(ladder.side(session.epoch + 1))
             try:
                 with self._images():
                     found = session.run_epoch()
-            except _AskedToEndError:
-                failure = self._keep(session, folder, history) if keeps else None
+            except _EndRequestedError:
+                failure = self._save(session, folder, history) if keeps else None
                 raise failure or interrupted_error() from None
             history.append(found)
             failure = None
             if keeps and math.isfinite(found.train_loss) and self._is_due(found.epoch, saved):
-                failure = self._keep(session, folder, history)
+                failure = self._save(session, folder, history)
                 saved = time.monotonic()
-            yield found, earlier  # recorded first, whatever became of the checkpoint
+            yield found, earlier  # the epoch is recorded even if the checkpoint was not written
             if failure is not None:
                 raise failure
 
     def _is_due(self, epoch: int, saved: float) -> bool:
         """Tell whether to save a checkpoint after `epoch`; the last one was saved at `saved`.
 
-        Always for a fixed network, otherwise if much would be lost: most trials of a search take
-        less time than their checkpoints would.
+        A fixed network is saved after every epoch. A trial of a search is saved only after some
+        minutes, because most of these trials take less time than checkpoints would.
         """
         if not self._team.leads or self._spec.networks:
             return self._team.leads
@@ -222,7 +223,7 @@ class TrainingEvaluator:
         at_rung = ladder.rung(epoch) is not None and epoch < ladder.max_epochs
         return unsaved >= (RUNG_SECONDS if at_rung else CHECKPOINT_SECONDS)
 
-    def _keep(
+    def _save(
         self, session: Session, folder: Storage, history: list[EpochResult]
     ) -> TaskError | TrialError | StorageError | None:
         """Save a checkpoint; return the error if it cannot be saved."""
@@ -260,14 +261,14 @@ class TrainingEvaluator:
         return Saved(f"{self._plan.folder}/{name}".lstrip("/"), sha256, spent)
 
     def _check_folder(self) -> None:
-        """Check the study's folder. It must not be created, for instance in an empty mount.
+        """Check that the study's folder exists; it is not created, for instance in an empty mount.
 
         Raises:
-            TrialError: it is gone, or another study's.
+            TrialError: it is missing, or belongs to another study.
         """
         found = folder_owner(self._folder)
         if (found or "") != self._plan.study_id:
-            state = "is gone" if found is None else "belongs to another study"
+            state = "is missing" if found is None else "belongs to another study"
             place = "storage" if is_uri(self._folder.text) else "results folder"
             raise TrialError(
                 Reason.STORAGE,
@@ -282,12 +283,12 @@ class TrainingEvaluator:
             yield
         except (TaskError, FileNotFoundError) as error:
             folder = self._data_dir
-            gone = folder is not None and not Path(folder).is_dir()
-            cause = error.cause if isinstance(error, TaskError) else f"{error.filename} is gone."
+            missing = folder is not None and not Path(folder).is_dir()
+            cause = error.cause if isinstance(error, TaskError) else f"{error.filename} is missing."
             raise TrialError(
                 Reason.DATA,
-                f"the data folder {folder} is gone." if gone else cause,
-                "Restore it." if gone else "Correct this.",
+                f"the data folder {folder} is missing." if missing else cause,
+                "Restore it." if missing else "Correct this.",
             ) from error
 
 
@@ -301,7 +302,7 @@ def team_evaluator(
 ) -> TrainingEvaluator:
     """Set this worker process up for training, and return its evaluator.
 
-    It trains on OMP_NUM_THREADS threads, which Ray sets to the CPUs of the trial.
+    It trains on OMP_NUM_THREADS threads; Ray sets this variable to the CPUs of the trial.
     """
     threads = os.environ.get("OMP_NUM_THREADS", "1")
     prepare_worker(int(threads) if threads.isdigit() else 1)
@@ -310,13 +311,13 @@ def team_evaluator(
 
 
 def _too_large(recipe: Recipe, halved: bool, error: BaseException) -> TrialError:
-    """Return the error of a training by `recipe` that is out of memory."""
+    """Return the error for a training by `recipe` that ran out of memory."""
     smaller = None if halved else in_halves(recipe)
-    told = (str(error).strip() or type(error).__name__).splitlines()[0][:120].rstrip(".")
+    detail = (str(error).strip() or type(error).__name__).splitlines()[0][:120].rstrip(".")
     again = ", nor do their halves" if halved else ""
     return TrialError(
         Reason.OOM,
-        f"batches of {recipe.batch_size} do not fit the memory{again} ({told}).",
+        f"batches of {recipe.batch_size} do not fit the memory{again} ({detail}).",
         "For the next study give a --recipe with a smaller batch_size; fewer concurrent trials "
         "(--max-concurrent, --gpus-per-trial) leave more for each.",
         halving_note(smaller) if smaller else None,
@@ -324,10 +325,10 @@ def _too_large(recipe: Recipe, halved: bool, error: BaseException) -> TrialError
 
 
 def _metrics(spec: StudySpec, found: Mapping[str, float]) -> dict[str, float]:
-    """Return the metrics of an epoch that the study keeps; none if it diverged.
+    """Return the metrics that the study records; empty if the training diverged.
 
     Raises:
-        TaskError: one is missing.
+        TaskError: one of them is missing.
     """
     missing = [name for name in spec.metrics if name not in found]
     if found and missing:
@@ -339,5 +340,5 @@ def _metrics(spec: StudySpec, found: Mapping[str, float]) -> dict[str, float]:
 
 
 def _recipe(text: str) -> Recipe:
-    """Read the recipe of a study: its settings as text, or the name of one."""
+    """Read the recipe of a study: its settings as text, or the name of a recipe."""
     return read_recipe(text, "the study's recipe") if "=" in text else load_recipe(text)

@@ -1,4 +1,4 @@
-"""Examples: a few images of the validation split with what a trained network makes of them."""
+"""Examples: a few images of the validation split with the outputs of a trained network."""
 
 from collections.abc import Iterator
 from pathlib import PurePath
@@ -15,7 +15,7 @@ MOST = 6
 def drawn_examples(session: Session, most: int = MOST) -> Iterator[tuple[str, bytes]]:
     """Yield the name and a JPEG file of `most` images, evenly spread over the validation split.
 
-    None if the task draws no examples, or has its images in memory.
+    Nothing is yielded if the task draws no examples, or has its images in memory.
     """
     task = session.task
     if task.examples is None or not isinstance(task.val, Files):

@@ -1,4 +1,4 @@
-"""How a data set of images in classes is read and split; loads no heavy library."""
+"""The description of a data set of images in classes; this module loads no heavy library."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -11,9 +11,9 @@ Scaling: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]
 class ImageData:
     """A data set of images in classes; `reader` is MODULE:FUNCTION of `nas.training.data`.
 
-    `val` and `test` are the shares that are drawn if there is no official split, `crop_padding` (in
-    pixels) and `flip` the augmentation, which keeps the class of an image. `side` is None if the
-    images may have any height and width, `scaling` if it is measured.
+    `val` and `test` are the shares of images that are drawn if there is no official split.
+    `crop_padding` (in pixels) and `flip` are the augmentation. `side` is the height and width in
+    pixels, None if they vary; `scaling` is None if it is computed from the images.
     """
 
     reader: str

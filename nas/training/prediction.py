@@ -1,4 +1,4 @@
-"""Prediction: an image file as the input of a network, and its outputs as classes."""
+"""Convert an image file to the input of a network, and its outputs to classes."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from nas.training.decoding.decode import Cut, Window, whole
 from nas.training.decoding.pixels import opened, upright_size
 from nas.training.detection.drawing import Guess
 
-_WHOLE = (0.0, 0.0, 1.0, 1.0, 0.0)  # of an image, not mirrored
+_WHOLE = (0.0, 0.0, 1.0, 1.0, 0.0)  # the whole image, not mirrored
 
 
 def network_input(
@@ -18,11 +18,11 @@ def network_input(
 ) -> Tensor:
     """Return an encoded image as the input (1, C, H, W) of a network; one channel is grey.
 
-    A square image of the size of the input is shown as it is. Of others the centre is shown
-    (`crop`), as in validation, or the whole image without its proportions.
+    An image of the size of the input is used unchanged. Of others the centre is used (`crop`), as
+    in validation, or the whole image, resized to a square.
 
     Raises:
-        OSError, ValueError, …: the bytes are not a supported image.
+        OSError, ValueError, …: the bytes are not a supported image (`BROKEN`).
     """
     with opened(data) as image:
         size = upright_size(image)

@@ -1,4 +1,4 @@
-"""The built-in tasks: classification of image data sets. They load no heavy library."""
+"""The built-in tasks: classification and detection. This module loads no heavy library."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from nas.training.image_data import ImageData
 if TYPE_CHECKING:
     from nas.training.data import Task
 
-# Mean and deviation that are usual for ImageNet, so that weights can be exchanged.
+# The usual mean and deviation for ImageNet, so that weights of other libraries can be used.
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _DIGITS = (
     "The digits are 8x8 images that nearly every network learns: they show how a search works, "
@@ -21,7 +21,10 @@ _DIGITS = (
 
 @dataclass(frozen=True, kw_only=True)
 class ImageClasses(ImageData):
-    """Classification of the images of a data set."""
+    """A classification task; `recipe` is its default recipe, `remark` a note for the user.
+
+    `embedded` data come with a package. `head` replaces the head of the space if it is not None.
+    """
 
     recipe: str
     embedded: bool = False
@@ -56,7 +59,7 @@ FOLDER = ImageClasses(
 
 @dataclass(frozen=True)
 class BoxesOfClasses:
-    """Detection: boxes in images; `coco` if only COCO's own layout is read."""
+    """A detection task; with `coco` only COCO's own folder layout is read."""
 
     coco: bool
     recipe: str

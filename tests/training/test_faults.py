@@ -116,7 +116,7 @@ def test_a_study_whose_images_disappear_pauses_keeping_everything_and_resumes(
     assert store.reasons == [(1, 1, "data")]
 
     fresh = folder_study(store, folder, num_trials=5, rungs=(2,))
-    with pytest.raises(TrialError, match="is gone"):  # what a new worker would meet
+    with pytest.raises(TrialError, match="is missing"):  # as in a new worker
         evaluator_of(fresh, tmp_path)
     away.rename(folder)
     run_serial(fresh, evaluator_of(fresh, tmp_path))

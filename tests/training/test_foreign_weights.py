@@ -109,8 +109,8 @@ def changed(weights: dict[str, Any], how: str) -> Any:
         ("short", "has 42 tensors, the backbone has 260"),
         ("long", "5 more tensors, from classifier.1.weight on"),
         ("empty", "is empty"),
-        ("no tensors", "other things than tensors"),
-        ("module", "no state dict"),
+        ("no tensors", "values that are not tensors"),
+        ("module", "not a state dict"),
     ],
 )
 def test_other_files_are_refused(theirs: MobileNetV2, tmp_path: Path, how: str, told: str) -> None:

@@ -1,7 +1,7 @@
 """Faster training on one CPU thread: `accelerate`, and `without_kernels` for a diagnosis.
 
-Worker processes call it, and nothing outside this package depends on it: without it results are the
-same, up to rounding. If the kernels cannot be compiled or run, PyTorch computes the network.
+Worker processes call `accelerate`. It changes no result except by rounding. If the kernels cannot
+be compiled or run, PyTorch computes the network.
 """
 
 import os
@@ -16,12 +16,12 @@ from nas.training.network.module import Network
 
 __all__ = ["VARIABLE", "accelerate", "without_kernels"]
 
-VARIABLE = "NAS_CPU"  # of the environment; "plain": PyTorch alone
+VARIABLE = "NAS_CPU"  # an environment variable; with "plain", PyTorch computes all layers
 _PLAIN = "plain"
 
 
 def without_kernels() -> str:
-    """Return in one line why the kernels cannot be compiled or run here; empty if they can."""
+    """Return the reason why the kernels cannot be compiled or run here, in one line; else empty."""
     native = kernels()
     return "" if isinstance(native, Kernels) else native
 
@@ -29,8 +29,8 @@ def without_kernels() -> str:
 def accelerate(network: Network) -> str:
     """Speed up the training of `network` on the one CPU thread of this worker process.
 
-    Return in one line why PyTorch alone computes it; empty if it does not, or on a GPU. From now
-    on the process keeps freed memory.
+    Return the reason, in one line, if PyTorch computes all its layers; empty if it does not, or on
+    a GPU. From now on the process keeps freed memory.
     """
     named = os.environ.get(VARIABLE, "")
     if named:
@@ -44,14 +44,14 @@ def accelerate(network: Network) -> str:
     native = kernels()
     if not isinstance(native, Kernels):
         return native
-    network.substitute(substitutes_of(network, native), _serve)
+    network.substitute(substitutes_of(network, native), _applies)
     return ""
 
 
-def _serve(network: nn.Module, x: Tensor) -> bool:
-    """Tell whether the substitutes may compute `x`: only float32, on one thread.
+def _applies(network: nn.Module, x: Tensor) -> bool:
+    """Tell whether the substitutes can compute `x`: only float32, on one thread.
 
-    In inference they have no gradients.
+    They compute gradients only in training mode.
     """
     differentiable = network.training or not torch.is_grad_enabled()
     single = x.dtype is torch.float32 and x.device.type == "cpu" and torch.get_num_threads() == 1

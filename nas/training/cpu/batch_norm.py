@@ -1,4 +1,4 @@
-"""Norm: substitutes for batch norms, faster or with permuted channels."""
+"""Substitutes for batch norms, faster or with permuted channels."""
 
 import math
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ _TOPS = {"relu": math.inf, "relu6": 6.0}
 class NormStep:
     """Computes a batch norm with the activation after it, optionally on permuted channels.
 
-    Parameters and statistics stay those of the module. Training keeps one map for the backward
-    pass, the input; torch also keeps the one between norm and activation.
+    It reads and updates the parameters and statistics of the module. Training stores one map for
+    the backward pass, the input; torch also stores the map between norm and activation.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class NormStep:
         top: float | None = None,
         order: Tensor | None = None,
     ) -> None:
-        """Take channel `order[place]` of `norm` for each place.
+        """Compute `norm` with channel `order[i]` at position i.
 
         `top` is the upper limit of the activation, 6 or infinity; None: there is no activation.
         """
@@ -96,7 +96,7 @@ class NormStep:
 
 
 class _NativeBatchNorm(torch.autograd.Function):
-    """A batch norm and the activation after it, by our kernels."""
+    """A batch norm and the activation after it, computed by the kernels."""
 
     @staticmethod
     def forward(
@@ -105,17 +105,17 @@ class _NativeBatchNorm(torch.autograd.Function):
         gain: Tensor,
         bias: Tensor,
         running: Running,
-        means: tuple[Kernels, tuple[float, float]],
+        settings: tuple[Kernels, tuple[float, float]],
     ) -> Tensor:
-        native, limits = means
+        native, limits = settings
         mean, scale = native.statistics(x, running)
         ctx.save_for_backward(x, gain, bias, mean, scale)
-        ctx.means = means
+        ctx.settings = settings
         return native.apply(x, NormValues(gain, bias, mean, scale, *limits))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        native, limits = ctx.means
+        native, limits = ctx.settings
         x, *values = ctx.saved_tensors
         g = gradients[0].contiguous(memory_format=torch.channels_last)
         ours = g.data_ptr() != gradients[0].data_ptr()  # a copy, used only here
@@ -123,21 +123,21 @@ class _NativeBatchNorm(torch.autograd.Function):
 
 
 def shuffled_order(channels: int, groups: int) -> Tensor:
-    """Return which channel a shuffle puts in each place; int64, shape (channels,)."""
+    """Return the channel that a shuffle moves to each position; int64, shape (channels,)."""
     return torch.arange(channels).reshape(groups, -1).t().reshape(-1)
 
 
 def mean_of_map(x: Tensor) -> Tensor:
     """Return the mean of each map of `x`, shape (N, C, H, W), as (N, C, 1, 1).
 
-    The gradient of a sum is one number a map. That of torch's pooling is a map in NCHW, which
-    a batch norm in channels-last reads several times as slowly.
+    The gradient of a sum is one number per map. The gradient of torch's pooling is a map in NCHW,
+    which a batch norm in channels-last reads several times more slowly.
     """
     return x.sum((2, 3), keepdim=True) / (x.shape[2] * x.shape[3])
 
 
 def rectified(layers: Sequence[Layer]) -> dict[str, tuple[str, float]]:
-    """Return the batch norms that only a ReLU or ReLU6 reads: its name, and its upper limit."""
+    """Return, by batch norm, the name and upper limit of the ReLU or ReLU6 that alone reads it."""
     readers = readers_of(layers)
     found = {}
     for layer in layers:

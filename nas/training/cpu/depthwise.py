@@ -1,10 +1,10 @@
-"""Depthwise: a depthwise convolution fused with the layers around it.
+"""A depthwise convolution fused with the layers around it.
 
 In the blocks of IGCV3, MobileNetV1/V2 and ShuffleNetV1 a depthwise convolution is between two batch
 norms, in some blocks with activations and a channel shuffle. All these layers treat each channel
 separately, so that the kernels compute them row by row in the cache, and never store the whole map
 before the convolution. A 1x1 convolution follows. Its backward pass recomputes the second norm, so
-that the step keeps only two maps: its input, and the output of the depthwise convolution.
+that the step stores only two maps: its input, and the output of the depthwise convolution.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,11 +31,11 @@ from nas.training.cpu.pointwise import (
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The names of a depthwise convolution and of the layers fused with it.
+    """The names of a depthwise convolution and of the layers fused with it; empty if absent.
 
-    `before` and `after` are batch norms, `shuffle` is between the first and the convolution, with
-    `groups`, and `last` is the 1x1 convolution that alone reads the second norm; empty if there is
-    none. `between` are the activations.
+    `before` and `after` are the batch norms, `shuffle` is the shuffle between `before` and the
+    convolution, with `groups` groups, and `last` is the 1x1 convolution that alone reads `after`.
+    `between` are the activations.
     """
 
     conv: str
@@ -80,11 +80,11 @@ def _chain(
         layer = by_name[layer.inputs[0]]
     if not before or len(above) > 1:
         before, shuffle, above = "", "", []
-    after, below, last = _below(conv, readers)
+    after, below, last = _layers_after(conv, readers)
     return Chain(conv.name, before, shuffle, groups, after, (*above, *below), last)
 
 
-def _below(conv: Conv, readers: Mapping[str, Sequence[Layer]]) -> tuple[str, list[str], str]:
+def _layers_after(conv: Conv, readers: Mapping[str, Sequence[Layer]]) -> tuple[str, list[str], str]:
     """Return the norm, the activation and the 1x1 convolution after `conv`, if present."""
     norm = only_reader(conv.name, readers)
     if not isinstance(norm, BatchNorm):
@@ -106,7 +106,7 @@ class DepthwiseStep:
         norms: tuple[NormStep | None, NormStep | None],
         last: Pointwise | None,
     ) -> None:
-        """Take the modules of a chain, at least one norm; norms have their activations."""
+        """Fuse the modules of a chain, with at least one norm; norms include their activations."""
         self.conv, self.last = conv, last
         self.before, self.after = norms
         norm = self.before or self.after
@@ -144,7 +144,7 @@ class DepthwiseStep:
     ) -> tuple[Tensor, list[Tensor | None]]:
         """Return the output and the tensors that `gradients` needs.
 
-        `weights` are of both convolutions, then gain and bias of each norm.
+        `weights` are the weights of both convolutions, then gain and bias of each norm.
         """
         weight, last, *pairs = weights
         assert weight is not None
@@ -154,17 +154,20 @@ class DepthwiseStep:
         y, *found = self._kernels.depthwise(x, weight, self.taps, before, second)
         kept = [x, y, weight, last, *pairs[:2], *statistics, *pairs[2:], *found]
         after = self._norm(1, kept[-4:])
-        z = self._behind(y, after)
+        z = self._normalised(y, after)
         return z if last is None else F.conv2d(z, last, groups=self._groups), kept
 
     def gradients(self, g: Tensor, kept: Sequence[Tensor]) -> list[Tensor | None]:
-        """Return those of x, both weights, and gain and bias of each norm, from the output's."""
+        """Return the gradients of x, both weights, and gain and bias of each norm.
+
+        `g` is the gradient of the output, `kept` the tensors that `trained` returned.
+        """
         x, y, weight, last, *values = kept
         before, after = self._norm(0, values[:4]), self._norm(1, values[4:])
         g = g.contiguous(memory_format=torch.channels_last)
         of_last = None
         if last is not None:
-            g, of_last = pointwise_gradients(g, self._behind(y, after), last, self._groups)
+            g, of_last = pointwise_gradients(g, self._normalised(y, after), last, self._groups)
         dx, dw, *rest = self._kernels.depthwise_backward(
             (x, y, g), weight, self.taps, before, after
         )
@@ -183,7 +186,7 @@ class DepthwiseStep:
     def _pointwise(self, x: Tensor) -> Tensor:
         return F.conv2d(x, weight_of(self.last), groups=self._groups) if self.last else x
 
-    def _behind(self, y: Tensor, after: NormValues | None) -> Tensor:
+    def _normalised(self, y: Tensor, after: NormValues | None) -> Tensor:
         return y if after is None else self._kernels.apply(y, after)
 
     def _norm(self, place: int, values: Sequence[Tensor | None]) -> NormValues | None:
@@ -196,7 +199,7 @@ class DepthwiseStep:
 
 
 class _NativeDepthwise(torch.autograd.Function):
-    """A step in training, by our kernels."""
+    """A depthwise step in training, computed by the kernels."""
 
     @staticmethod
     def forward(ctx: Any, *given: Any) -> Tensor:

@@ -1,4 +1,4 @@
-"""Memory: keep freed memory in the process, by glibc's `mallopt`."""
+"""Keep freed memory in the process, by glibc's `mallopt`."""
 
 import ctypes
 import sys
@@ -9,10 +9,10 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 
 @cache
 def keep_freed_memory() -> None:
-    """Let this process keep the memory that it frees, for later allocations.
+    """Make this process keep the memory that it frees, for later allocations.
 
-    Otherwise arrays of megabytes are mapped and unmapped each time, and their page faults take
-    as long as the arithmetic. On Linux with glibc; elsewhere nothing happens.
+    Otherwise arrays of megabytes are mapped and unmapped each time, and their page faults take as
+    long as the arithmetic. It has an effect only on Linux with glibc.
     """
     if sys.platform != "linux":
         return

@@ -1,7 +1,7 @@
-"""Normed: a 1x1 convolution fused with the norm before it, to keep less memory.
+"""A 1x1 convolution fused with the batch norm before it, to save memory.
 
-The backward pass of the convolution needs the output of the norm, that of the norm its input. The
-step keeps the input and recomputes the output.
+The backward pass of the convolution needs the output of the norm, the backward pass of the norm its
+input. The fused step stores only the input and recomputes the output.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -39,14 +39,14 @@ class NormedPointwise:
             return F.conv2d(self.norm(x), weight, groups=groups)
         x = x.contiguous(memory_format=torch.channels_last)
         running = self.norm.begin()
-        means = self.norm.native, self.norm.limits, groups, running
-        y: Tensor = _NativeNormPointwise.apply(x, weight, *self.norm.parameters(), means)
+        settings = self.norm.native, self.norm.limits, groups, running
+        y: Tensor = _NativeNormPointwise.apply(x, weight, *self.norm.parameters(), settings)
         self.norm.end(running)
         return y
 
 
 class _NativeNormPointwise(torch.autograd.Function):
-    """A norm and a 1x1 convolution in training, the norm by our kernels."""
+    """A norm and a 1x1 convolution in training; the kernels compute the norm."""
 
     @staticmethod
     def forward(
@@ -55,19 +55,19 @@ class _NativeNormPointwise(torch.autograd.Function):
         weight: Tensor,
         gain: Tensor,
         bias: Tensor,
-        means: tuple[Kernels, tuple[float, float], int, Running],
+        settings: tuple[Kernels, tuple[float, float], int, Running],
     ) -> Tensor:
-        native, limits, groups, running = means
+        native, limits, groups, running = settings
         mean, scale = native.statistics(x, running)
         ctx.save_for_backward(x, weight, gain, bias, mean, scale)
-        ctx.means = native, limits, groups
+        ctx.settings = native, limits, groups
         return F.conv2d(
             native.apply(x, NormValues(gain, bias, mean, scale, *limits)), weight, groups=groups
         )
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        native, limits, groups = ctx.means
+        native, limits, groups = ctx.settings
         x, weight, *values = ctx.saved_tensors
         norm = NormValues(*values, *limits)
         g = gradients[0].contiguous(memory_format=torch.channels_last)
@@ -85,14 +85,14 @@ def normed_steps(
     found: dict[str, Callable[..., Tensor]] = {}
     for layer in layers:
         norm = made.get(layer.name)
-        conv = _pointwise_behind(layer, readers, made)
+        conv = _pointwise_after(layer, readers, made)
         if isinstance(layer, BatchNorm) and isinstance(norm, NormStep) and conv:
             found[layer.name] = nn.Identity()
             found[conv.name] = NormedPointwise(norm, pointwise_of(network, conv.name, made))
     return found
 
 
-def _pointwise_behind(
+def _pointwise_after(
     layer: Layer, readers: Mapping[str, Sequence[Layer]], made: Made
 ) -> Conv | None:
     """Return the 1x1 convolution that alone reads `layer`; identities are skipped."""

@@ -1,13 +1,12 @@
-"""Pointwise: grouped 1x1 convolutions and the shuffles after them, in the fastest form.
+"""Grouped 1x1 convolutions and the shuffles after them, as dense convolutions if that is faster.
 
 A grouped 1x1 convolution equals a dense one whose weight is zero outside its blocks. A channel
 shuffle after it, with only batch norms and activations between, permutes the rows of that weight
-and the entries of those batch norms. So one dense convolution can compute both; the added products
-are with zero. It is used where it is faster. Modules, parameters, state dict and traces stay those
-of the grouped network.
+and the entries of those batch norms. So one dense convolution can compute both; the additional
+products are with zero. The modules, parameters, state dict and traces of the network are unchanged.
 
 The rule for the CPU is from `benchmarks/results/pointwise.md`. It depends on shapes only, so that
-one seed trains to the same bits every time.
+trainings with equal seeds have bitwise equal results.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,17 +22,17 @@ from nas.training.cpu.batch_norm import shuffled_order
 
 Made: TypeAlias = Mapping[str, Callable[..., Tensor]]  # substitutes by layer name
 
-_MOST_INTENSITY = 28.0  # products per channel read or written: above, the arithmetic takes longer
-_LEAST_PIXELS = 32 * 32  # below, the map stays in the cache, and a dense convolution gains nothing
-_LEAST_PIXELS_SHUFFLED = 16 * 16  # the same where a permutation is saved as well
+_MOST_INTENSITY = 28.0  # products per channel read or written; above it, arithmetic takes longer
+_LEAST_PIXELS = 32 * 32  # smaller maps stay in the cache, and dense convolutions gain nothing
+_LEAST_PIXELS_SHUFFLED = 16 * 16  # the same if a permutation is saved as well
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
     """A 1x1 convolution to compute densely, with the layers after it.
 
-    `norms` are the batch norms whose channels are permuted with the rows of the convolution;
-    `shuffle` is the shuffle that is left out, empty if there is none.
+    `norms` are the batch norms whose channels are permuted like the rows of the convolution;
+    `shuffle` is the shuffle that is omitted, empty if there is none.
     """
 
     conv: str
@@ -55,8 +54,8 @@ def folds(layers: Sequence[Layer]) -> list[Fold]:
     found, readers = [], readers_of(layers)
     for layer in layers:
         if isinstance(layer, Conv) and is_pointwise(layer):
-            chain = _behind(layer, readers)
-            if _is_quicker(layer, chain.shuffle is not None):
+            chain = _layers_after(layer, readers)
+            if _is_faster_dense(layer, chain.shuffle is not None):
                 found.append(_fold(layer, chain))
     return [fold for fold in found if fold is not None]
 
@@ -66,15 +65,15 @@ def is_pointwise(conv: Conv) -> bool:
     return (conv.kernel, conv.stride, conv.padding, conv.bias) == (1, 1, 0, False)
 
 
-def _is_quicker(conv: Conv, shuffled: bool) -> bool:
-    """Apply the measured rule; see the module."""
+def _is_faster_dense(conv: Conv, shuffled: bool) -> bool:
+    """Tell whether a dense convolution is faster, by the measured rule of this module."""
     one, other = conv.in_channels, conv.shape.channels
     least = _LEAST_PIXELS_SHUFFLED if shuffled else _LEAST_PIXELS
     large = conv.shape.height * conv.shape.width >= least
     return large and one * other <= _MOST_INTENSITY * (one + other)
 
 
-def _behind(conv: Conv, readers: Mapping[str, Sequence[Layer]]) -> _Chain:
+def _layers_after(conv: Conv, readers: Mapping[str, Sequence[Layer]]) -> _Chain:
     """Return the batch norms after `conv` up to a shuffle, each with one reader."""
     chain, last = _Chain(), conv.name
     while (layer := only_reader(last, readers)) is not None:
@@ -139,7 +138,7 @@ def weight_of(conv: Pointwise) -> Tensor:
 
 
 def groups_of(conv: Pointwise) -> int:
-    """Return the groups of that weight."""
+    """Return the number of groups of that weight."""
     return 1 if isinstance(conv, DensePointwise) else conv.groups
 
 
@@ -154,7 +153,7 @@ def pointwise_of(network: nn.Module, name: str, made: Made) -> Pointwise:
 
 
 def pointwise_gradients(g: Tensor, z: Tensor, weight: Tensor, groups: int) -> tuple[Tensor, Tensor]:
-    """Return the gradients of input `z` and weight of a 1x1 convolution, from its output's."""
+    """Return the gradients of the input `z` and of `weight`; `g` is the gradient of the output."""
     of_input, of_weight, _ = torch.ops.aten.convolution_backward(
         g, z, weight, None, [1, 1], [0, 0], [1, 1], False, [0, 0], groups, [True, True, False]
     )

@@ -1,4 +1,4 @@
-"""Substitutes: faster functions that compute layers instead of their modules."""
+"""Faster functions that compute layers instead of their modules."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ def substitutes_of(network: Network, native: Kernels) -> dict[str, Callable[...,
     """Return the functions that compute layers of `network`, by layer name."""
     layers = network.layers
     made: dict[str, Callable[..., Tensor]] = {}
-    orders: dict[str, Tensor] = {}  # of the channels of batch norms, where permuted
+    orders: dict[str, Tensor] = {}  # the orders of the channels of permuted batch norms
     for fold in folds(layers):
         conv = network.get_submodule(fold.conv)
         assert isinstance(conv, nn.Conv2d)

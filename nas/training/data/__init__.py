@@ -1,7 +1,7 @@
 """Tasks: the data sets on which networks are compared, by name.
 
-The split into train, validation and test is stratified and determined by a seed. A data set with an
-official test set keeps it; otherwise, and for validation, the shares below are drawn.
+The split into train, validation and test is stratified and determined by a seed. An official test
+set is used if there is one; otherwise, and for validation, images are drawn at random.
 """
 
 import hashlib
@@ -24,9 +24,9 @@ from nas.training.data.task import Augmentation, Split, Task, View, Views
 from nas.training.data.user_images import image_at
 from nas.training.image_data import ImageData, Scaling
 
-_CHUNK = 1024  # images that are counted at a time
-_LISTED = 4  # classes up to which the output has the number of images of each
-_SAMPLE = 256  # streamed images from which mean and deviation are taken
+_CHUNK = 1024  # images that are processed at a time
+_LISTED = 4  # the largest number of classes whose image counts are listed one by one
+_SAMPLE = 256  # streamed images from which mean and deviation are computed
 
 
 def load_task(
@@ -40,7 +40,7 @@ def load_task(
     """Return the task `name`, its splits fixed by `seed`; the settings are those of `TaskRequest`.
 
     Raises:
-        TaskError: no such task, or its data is missing, broken or too small to split.
+        TaskError: there is no such task, or its data is missing, broken or too small to split.
     """
     task = TaskRequest(name, data_dir, seed, limit, image_size, skip_corrupt).load()
     assert isinstance(task, Task)
@@ -50,11 +50,12 @@ def load_task(
 def load_images(kind: ImageData, request: TaskRequest) -> Task:
     """Return a classification, its splits stratified and fixed by the seed of `request`.
 
-    Small images are in memory; those of `imagenet`, and large ones of one's own (`folder`), are
-    streamed. The limit keeps as many training images of each class; validation and test stay whole.
+    Small images are in memory; those of `imagenet`, and large images of the user (`folder`), are
+    streamed. The limit keeps equally many training images of each class; validation and test are
+    not limited.
 
     Raises:
-        TaskError: the data is missing, broken or too little to split.
+        TaskError: the data is missing, broken or too small to split.
     """
     name, data_dir, limit, seed = request.name, request.data_dir, request.limit, request.seed
     if kind.side is not None and request.image_size not in (None, kind.side):
@@ -85,7 +86,7 @@ def load_images(kind: ImageData, request: TaskRequest) -> Task:
         "",
         source.digest or "",
     )
-    about = f"{name} {shape}, {_account(source)}, {task.identity.counts}"
+    about = f"{name} {shape}, {_counts_text(source)}, {task.identity.counts}"
     return replace(task, note="; ".join([about, *notes]))
 
 
@@ -96,10 +97,10 @@ def task_of(
     problem: Problem,
     outputs: int,
 ) -> Task:
-    """Return a task of images in memory, split at random by the seed: 60, 20 and 20 %.
+    """Return a task of images in memory, split at random by the seed: 60 / 20 / 20 %.
 
-    `images` are uint8 of shape (N, C, H, W), `targets` of shape (N, ...). The limit keeps that many
-    training images.
+    `images` are uint8 of shape (N, C, H, W), `targets` of shape (N, ...). The limit of `request` is
+    the largest number of training images.
     """
     rng = np.random.default_rng([request.seed, 0x5917])
     order = torch.from_numpy(rng.permutation(len(images)))
@@ -121,7 +122,7 @@ def task_of(
 
 
 def load_study_task(spec: StudySpec, data_dir: str | None = None) -> Task:
-    """Return the task of a study; `data_dir` is the local path of its data, if it differs.
+    """Return the task of a study; `data_dir` replaces the recorded path of its data.
 
     Raises:
         TaskError: as in `load_task`, or the images differ from those of the study.
@@ -139,16 +140,16 @@ def load_study_task(spec: StudySpec, data_dir: str | None = None) -> Task:
     return task
 
 
-def _read(reader: str, request: DataRequest) -> ImageSource:
-    """Return the images as `reader`, MODULE:FUNCTION of this package, finds them."""
+def _read(reader: str, request: DataRequest) -> Source:
+    """Return the images that `reader`, MODULE:FUNCTION of this package, finds."""
     module, _, function = reader.partition(":")
     read: Any = getattr(importlib.import_module(f"{__name__}.{module}"), function)
     source: ImageSource = read(request)
     return source
 
 
-def _account(source: ImageSource) -> str:
-    """Return the number of images, without an official test split, and the sizes of the classes."""
+def _counts_text(source: Source) -> str:
+    """Return a text: the number of images, except an official test split, and of each class."""
     parts = [source.train, *([source.val] if source.val is not None else [])]
     labels = torch.cat([part.labels for part in parts])
     counts = torch.bincount(labels, minlength=len(source.class_names)).tolist()
@@ -166,7 +167,7 @@ def _shape(train: Split | Files, source: ImageSource) -> Shape:
 
 
 def _pixels(train: Split | Files, shape: Shape) -> Iterator[torch.Tensor]:
-    """Return the training images in chunks, or a sample of the streamed ones, as bytes."""
+    """Yield the training images in chunks, or a sample of the streamed ones, as uint8."""
     if isinstance(train, Split):
         return train.chunks(_CHUNK)
     chosen = torch.linspace(0, len(train) - 1, min(_SAMPLE, len(train))).long()
@@ -180,8 +181,8 @@ def _pixels(train: Split | Files, shape: Shape) -> Iterator[torch.Tensor]:
 _Parts = tuple[Split | Files, Split | Files, Split | Files]
 
 
-def _split(source: ImageSource, kind: ImageData, seed: int, where: str) -> _Parts:
-    """Return the training, validation and test images; what is not official is drawn."""
+def _split(source: Source, kind: ImageData, seed: int, where: str) -> _Parts:
+    """Return the training, validation and test images; splits that are not official are drawn."""
     if source.val is not None and source.test is not None:
         return source.train, source.val, source.test
     shares = [kind.val] if source.test is not None else [kind.test, kind.val]
@@ -213,6 +214,6 @@ def _statistics(chunks: Iterable[torch.Tensor], channels: int) -> Scaling:
     shares = counts.double() / counts.sum(1, keepdim=True)
     mean = shares @ values
     variance = shares @ values**2 - mean**2
-    # a channel of one shade has no deviation to scale by
+    # the deviation of a constant channel is 0, by which nothing can be divided
     std = variance.clamp(min=0).sqrt().clamp(min=1 / 255)
     return tuple(mean.tolist()), tuple(std.tolist())

@@ -1,10 +1,10 @@
 """The cache of decoded images: worker processes start quickly, and share the images.
 
-There is one safetensors file for each set of source files; its name is a hash of their paths, sizes
-and modification times. It is mapped into memory, so that all workers of a machine share its pages,
-which the system can drop and read again. It is written under a temporary name and renamed, never
-changed in place: a reader never sees a partial file, and a mapped file keeps its content when it is
-replaced or deleted.
+There is one safetensors file for each set of source files; its name has a hash of their paths,
+sizes and modification times. It is mapped into memory, so that all workers of a machine share its
+pages, which the system can drop and read again. It is written under a temporary name and renamed,
+never changed in place: a reader never sees a partial file, and a mapped file keeps its content when
+it is replaced or deleted.
 """
 
 import contextlib
@@ -29,8 +29,8 @@ _VERSION = 2
 def cache_dir() -> Path:
     """Return `NAS_CACHE`, else `nas` in `XDG_CACHE_HOME`, else `~/.cache/nas`.
 
-    If the user has no home folder, or none that is writable, a folder of the user among the
-    temporary files.
+    If the home folder is missing or not writable, it is a folder of the user among the temporary
+    files.
     """
     if given := os.environ.get("NAS_CACHE"):
         return Path(given)

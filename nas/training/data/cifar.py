@@ -1,6 +1,6 @@
 """CIFAR-10 and CIFAR-100, from a folder in one of their usual forms, or downloaded by torchvision.
 
-A folder of images per class may hold any other classes, at 32x32.
+A folder with subfolders of images may have any other classes; images are resized to 32x32.
 """
 
 import socket
@@ -16,7 +16,7 @@ from nas.training.data.cifar_batches import CIFAR10, CIFAR100, SIDE, CifarFiles
 from nas.training.data.images import DataRequest, ImageSource
 from nas.training.data.user_images import checked_folder, read_images
 
-_TIMEOUT = 30.0  # seconds without an answer
+_TIMEOUT = 30.0  # seconds that a download waits for an answer
 _REMEDY = (
     "Give --data a folder with parquet files as the hub stores them, the batches of its authors, "
     "or one subfolder of images for each class."
@@ -80,7 +80,7 @@ def _publish(kind: CifarFiles, place: Path, folder: Path) -> None:
     try:
         place.rename(folder)
     except OSError:
-        if not kind.find(folder):  # else another process has downloaded it
+        if not kind.find(folder):  # otherwise another process has downloaded it
             raise
 
 
@@ -93,7 +93,7 @@ def _download(kind: CifarFiles, place: Path) -> None:
 
 @contextmanager
 def _answer_within(seconds: float) -> Iterator[None]:
-    """Let connections opened in the block give up after `seconds` without an answer."""
+    """Set a timeout of `seconds` for connections that are opened in the block."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:

@@ -5,9 +5,10 @@
     cifar-100-python/train, test, meta
     cifar-100-binary/train.bin, test.bin, fine_label_names.txt
 
-torchvision reads the python batches, which are pickles, once their checksums are right. A binary
-record is the labels, one byte each, and 3,072 pixel bytes: red, green, blue, row by row. Of two
-labels, coarse and fine, the last is the class (https://www.cs.toronto.edu/~kriz/cifar.html).
+torchvision reads the python batches, which are pickles, after their checksums are verified. A
+binary record is one or two labels, one byte each, and 3,072 pixel bytes: red, green, blue, row by
+row. If there are two labels, coarse and fine, the fine one is the class
+(https://www.cs.toronto.edu/~kriz/cifar.html).
 """
 
 from collections.abc import Sequence
@@ -28,11 +29,11 @@ _PIXELS = 3 * SIDE * SIDE
 
 
 @dataclass(frozen=True)
-class CifarFiles:
-    """How one of the data sets is distributed; `dataset` is its class in torchvision.datasets.
+class Batches:
+    """The files of one of the data sets; `dataset` is its class in torchvision.datasets.
 
-    `train` and `test` are the binary files without their suffix, `labels` the label bytes of a
-    record. `names` are the class names if no file has them.
+    `train` and `test` are the file names without the suffix of binary files, `labels` is the number
+    of label bytes of a record. `names` are the class names if no file has them.
     """
 
     title: str
@@ -57,7 +58,7 @@ class CifarFiles:
         """Read the files that `find` found.
 
         Raises:
-            TaskError: one of them is not a batch, or differs from its authors' file.
+            TaskError: one of them is not a batch, or differs from the file of the authors.
         """
         place = files[0].parent
         if files[0].suffix != ".bin":
@@ -76,7 +77,7 @@ class CifarFiles:
         meta = (dataset.meta["filename"], dataset.meta["md5"])
         for name, checksum in (*dataset.train_list, *dataset.test_list, meta):
             if not check_integrity(str(place / name), checksum):
-                why = "wrong checksum" if (place / name).is_file() else "it is missing"
+                why = "its checksum is wrong" if (place / name).is_file() else "it is missing"
                 raise self._broken(place / name, why)
         read = dataset(str(place), train=train)
         images = np.ascontiguousarray(read.data.transpose(0, 3, 1, 2))
@@ -116,5 +117,5 @@ CIFAR10 = CifarFiles(
 )  # fmt: skip
 CIFAR100 = CifarFiles(
     "CIFAR-100", "CIFAR100", ("cifar-100-python", "cifar-100-binary"), ("train",), "test", 2,
-    tuple(map(str, range(100))),  # not torchvision's: the digest of the images has these
+    tuple(map(str, range(100))),  # not torchvision's names: they would change the digest
 )  # fmt: skip

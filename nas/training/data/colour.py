@@ -1,4 +1,4 @@
-"""Colour: jitter of hue, saturation and lightness, for whole batches on their device."""
+"""Colour jitter of hue, saturation and lightness, for whole batches on their device."""
 
 import torch
 from torch import Tensor

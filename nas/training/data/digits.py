@@ -30,7 +30,7 @@ def read_digits(request: DataRequest) -> ImageSource:
             f"the task digits is embedded and takes no --data, but got {data_dir}.",
             "Leave --data out, or type --task cifar10 with it.",
         )
-    # use the cache, which saves every worker the import of scikit-learn, which takes seconds
+    # from the cache, so that workers need not import scikit-learn, which takes seconds
     return cached([], f"digits-{version('scikit-learn')}", _read)
 
 

@@ -1,4 +1,4 @@
-"""Folders: find the images below a folder, and account for other files."""
+"""Find the images below a folder, and record the other files."""
 
 import mimetypes
 import os
@@ -12,7 +12,7 @@ _SYSTEM = frozenset(
     {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "__pycache__", "lost+found",
      "$recycle.bin", "system volume information"}
 )  # fmt: skip
-# Pillow knows the suffixes of these formats, but cannot decode them alone
+# Pillow registers the suffixes of these formats, but needs other software to decode them
 _STUBS = frozenset({"BUFR", "EPS", "FPX", "GRIB", "HDF5", "MIC", "MPEG", "WMF"})
 _SNIFFED = 64 << 20  # largest file with an unknown suffix that is opened, in bytes
 
@@ -70,12 +70,14 @@ def has_images(folder: Path | str) -> bool:
     )
 
 
-def bears_images(folder: Path | str) -> bool:
+def contains_images(folder: Path | str) -> bool:
     """Tell whether a file anywhere below `folder` has an image suffix, or none."""
     found = [entry for entry in entries(folder) if not is_hidden(entry.name)]
     if any(_named_like_image(entry.name) and not entry.is_dir() for entry in found):
         return True
-    return any(bears_images(entry.path) for entry in found if entry.is_dir(follow_symlinks=False))
+    return any(
+        contains_images(entry.path) for entry in found if entry.is_dir(follow_symlinks=False)
+    )
 
 
 def images_below(folder: Path | str, left_out: LeftOut) -> Iterator[str]:
@@ -93,13 +95,13 @@ def images_below(folder: Path | str, left_out: LeftOut) -> Iterator[str]:
                 left_out.add(LeftOutReason.HIDDEN, entry.path)
         elif entry.is_dir(follow_symlinks=False):
             yield from images_below(entry.path, left_out)
-        elif (reason := _why_not(entry)) is None:
+        elif (reason := _reason_left_out(entry)) is None:
             yield entry.path
         else:
             left_out.add(reason, entry.path)
 
 
-def account_for(folder: Path | str, left_out: LeftOut) -> None:
+def leave_out_files(folder: Path | str, left_out: LeftOut) -> None:
     """Add the files directly in `folder`, the parent of the class folders, to `left_out`."""
     for entry in entries(folder):
         if is_hidden(entry.name) or entry.is_dir():
@@ -108,8 +110,8 @@ def account_for(folder: Path | str, left_out: LeftOut) -> None:
         left_out.add(LeftOutReason.OUTSIDE if image else LeftOutReason.NO_IMAGE, entry.path)
 
 
-def _why_not(entry: "os.DirEntry[str]") -> LeftOutReason | None:
-    """Return why `entry` is left out, None if it may be an image."""
+def _reason_left_out(entry: "os.DirEntry[str]") -> Reason | None:
+    """Return the reason to leave out `entry`, None if it may be an image."""
     if not entry.is_file():
         if entry.is_dir():
             return LeftOutReason.FOLDER_LINK

@@ -1,4 +1,4 @@
-"""Images: a labelled data set from a reader, before it is split."""
+"""A labelled data set from a reader, before it is split."""
 
 import hashlib
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from nas.training.data.task import Split
 
 @dataclass(frozen=True)
 class DataRequest:
-    """The location of a task's images and their form; None if the task decides.
+    """The location of a task's images and their size; None: the default of the task.
 
     `side` is the height and width in pixels; `skip_corrupt` leaves out images that cannot be
     decoded.
@@ -29,10 +29,10 @@ class DataRequest:
 class ImageSource:
     """The result of a reader: training images, official test images if any, class names.
 
-    `note` tells the user how images were changed and what was left out; empty if nothing. `side` is
-    the size to decode streamed images to. `val` is the official validation split, if there is one
-    in addition to the test split. `digest` is equal for equal images with equal labels in the same
-    order; None if it is to be computed from the pixels.
+    `note` tells the user how images were changed and which files were left out; it may be empty.
+    `side` is the height and width to which streamed images are decoded. `val` is the official
+    validation split, if there is one in addition to the test split. `digest` is equal for equal
+    images with equal labels in the same order; None if it is yet to be computed from the pixels.
     """
 
     train: Split | Files
@@ -70,7 +70,7 @@ def check_labels(labels: Tensor, classes: int, where: str) -> None:
     outside = labels[(labels < 0) | (labels >= classes)]
     if len(outside):
         raise TaskError(
-            f"{where} holds the label {int(outside[0])}, but has {classes} classes.",
+            f"{where} has the label {int(outside[0])}, but only {classes} classes.",
             f"Number the classes from 0 to {classes - 1}.",
         )
     if len(torch.unique(labels)) < 2:

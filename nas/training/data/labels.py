@@ -1,4 +1,4 @@
-"""Labels: class names from words, booleans or integers of any range."""
+"""Class names from labels that are words, booleans or integers of any range."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,10 +15,10 @@ _UNLABELLED = -1  # the Hugging Face hub's label for images without a label
 def class_names(
     parts: Mapping[str, Sequence[Any]], known: tuple[str, ...], where: str
 ) -> tuple[str, ...]:
-    """Return the names of the classes in the labels of each part.
+    """Return the names of the classes in the labels of all parts.
 
     They are the words, with unprintable characters escaped, or the integers in ascending order as
-    text; `known` are the names of the integers from 0, if the data has names.
+    text; `known` are the names of the integers from 0, if the data has them.
 
     Raises:
         TaskError: a label has no training images, or an integer has no name.
@@ -55,7 +55,7 @@ def _check_known(parts: Mapping[str, Sequence[Any]], known: tuple[str, ...], whe
         for value in set(labels):
             if not (_is_integer(value) and 0 <= value < len(known)):
                 raise TaskError(
-                    f"{where} holds the label {value}, but has {len(known)} classes.",
+                    f"{where} has the label {value}, but only {len(known)} classes.",
                     f"Number the classes from 0 to {len(known) - 1}.",
                 )
 
@@ -64,7 +64,7 @@ def _check_unlabelled(train: set[Any], where: str) -> None:
     """Refuse -1 among labels from 0; -1 and 1 are two classes."""
     if _UNLABELLED in train and 0 in train:
         raise TaskError(
-            f"{where} holds the label -1, which means an image without a label.",
+            f"{where} has the label -1, which means an image without a label.",
             "Remove these rows, or number the classes from 0.",
         )
 

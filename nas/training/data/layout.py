@@ -1,4 +1,4 @@
-"""Layout: the folders or files of the training, validation and test part of a data set.
+"""Find the folders or files of the training, validation and test part of a data set.
 
 Data sets use many names for the parts: `train`, `Training`, `seg_train`, `train2017`,
 `images_train`, `trainset`; `val`, `valid`, `Validation`, `dev`, `eval`; `test`, `Testing`. The
@@ -14,8 +14,14 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from nas.errors import TaskError
-from nas.training.data.folder import account_for, bears_images, has_images, images_below, subfolders
-from nas.training.data.left_out import LeftOut, LeftOutReason
+from nas.training.data.folder import (
+    contains_images,
+    has_images,
+    images_below,
+    leave_out_files,
+    subfolders,
+)
+from nas.training.data.left_out import LeftOut, Reason
 
 PARTS = ("train", "val", "test")
 
@@ -67,16 +73,16 @@ def _plain(name: str) -> str:
 
 
 def shared_folders(classes: Classes) -> list[str]:
-    """Return the names of the folders that all of `classes` contain instead of images.
+    """Return the names of the subfolders if all `classes` have the same ones and no images.
 
-    None if there is only one class, or if they differ: equal names are hardly a coincidence. Then
-    the `classes` may be parts with unknown names.
+    Then the `classes` may be parts with unknown names, and the subfolders the classes. Empty
+    otherwise, or if there is only one class.
     """
-    held = [sorted(entry.name for entry in subfolders(path)) for _, path in classes]
-    alike = len(held) > 1 and all(names == held[0] for names in held)
-    if not alike or len(held[0]) < 2 or any(has_images(path) for _, path in classes):
+    names = [sorted(entry.name for entry in subfolders(path)) for _, path in classes]
+    equal = len(names) > 1 and all(each == names[0] for each in names)
+    if not equal or len(names[0]) < 2 or any(has_images(path) for _, path in classes):
         return []
-    return held[0]
+    return names[0]
 
 
 def find_parts(folder: Path, left_out: LeftOut) -> dict[str, Classes]:
@@ -90,16 +96,16 @@ def find_parts(folder: Path, left_out: LeftOut) -> dict[str, Classes]:
     while not (named := _named_parts(place)):
         inner = _only_one(place, left_out)
         if inner is None:
-            account_for(place, left_out)
+            leave_out_files(place, left_out)
             classes = [(entry.name, entry.path) for entry in subfolders(place)]
             return _below_classes(classes) or {"train": classes}
         place = inner
     if "train" not in named:
         raise TaskError(
-            f"{place} holds the parts {', '.join(named)}, but none for training.",
+            f"{place} has the parts {', '.join(named)}, but none for training.",
             "Name the folder of the training images 'train'.",
         )
-    account_for(place, left_out)
+    leave_out_files(place, left_out)
     for entry in subfolders(place):
         if entry.path not in named.values():
             count = sum(1 for _ in images_below(entry.path, LeftOut()))
@@ -113,20 +119,20 @@ def find_parts(folder: Path, left_out: LeftOut) -> dict[str, Classes]:
 
 
 def _named_parts(place: str) -> dict[str, str]:
-    """Return the folders in `place` with names of parts; none if these are classes."""
+    """Return the folders in `place` with names of parts; empty if they are classes."""
     folders = subfolders(place)
     groups: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for entry in folders:
         if (found := part_of(entry.name)) is not None:
             groups[found[1]][found[0]].append(entry.path)
-    for _, group in sorted(groups.items()):  # first the names without other words
+    for _, group in sorted(groups.items()):  # names without other words come first
         if len(group) > 1 or _is_split(group, len(folders)):
             return _single(group, place)
     return {}
 
 
 def _is_split(group: dict[str, list[str]], folders: int) -> bool:
-    """Tell whether the only part of `group` is a part, not a class with such a name."""
+    """Tell whether the only folder of `group` is a training part, not a class of that name."""
     if set(group) != {"train"} or len(group["train"]) > 1:
         return False
     (train,) = group["train"]
@@ -146,26 +152,26 @@ def _single(group: dict[str, list[str]], place: str) -> dict[str, str]:
 
 
 def _classes(place: str, known: Collection[str], left_out: LeftOut) -> Classes:
-    """Return the class folders of the part in `place`; `known` are names of classes."""
+    """Return the class folders of the part in `place`; `known` are known names of classes."""
     while (inner := _only_one(place, left_out, known)) is not None:
         place = inner
-    account_for(place, left_out)
+    leave_out_files(place, left_out)
     return [(entry.name, entry.path) for entry in subfolders(place)]
 
 
 def _only_one(place: str, left_out: LeftOut, known: Collection[str] = ()) -> str | None:
-    """Return the only subfolder of `place` with images if it is not a class, to descend into."""
+    """Return the only subfolder of `place` with images below it; None if it is a class."""
     if has_images(place):
         return None
     folders = subfolders(place)
-    bearing = [entry for entry in folders if bears_images(entry.path)]
-    if len(bearing) != 1 or bearing[0].name in known or has_images(bearing[0].path):
+    found = [entry for entry in folders if contains_images(entry.path)]
+    if len(found) != 1 or found[0].name in known or has_images(found[0].path):
         return None
-    account_for(place, left_out)
+    leave_out_files(place, left_out)
     for entry in folders:
-        if entry.path != bearing[0].path:
-            left_out.add(LeftOutReason.NO_CLASS, entry.path)
-    return bearing[0].path
+        if entry.path != found[0].path:
+            left_out.add(Reason.NO_CLASS, entry.path)
+    return found[0].path
 
 
 def _below_classes(classes: Classes) -> dict[str, Classes]:

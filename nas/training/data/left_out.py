@@ -1,4 +1,4 @@
-"""LeftOut: the files of a data set that are not read, and the reasons."""
+"""The files of a data set that are not read, and the reasons."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -7,8 +7,8 @@ from enum import StrEnum
 _NAMED = 3  # names listed for each reason
 
 
-class LeftOutReason(StrEnum):
-    """Why a file or a folder is not read, as shown to the user."""
+class Reason(StrEnum):
+    """The reasons why a file, a folder or a box is left out, as shown to the user."""
 
     HIDDEN = "hidden"
     NO_IMAGE = "not an image"

@@ -53,14 +53,14 @@ def parquet_parts(
     """Return `files` by part.
 
     Raises:
-        TaskError: none is for training, or they belong to several data sets.
+        TaskError: no file is for training, or they belong to several data sets.
     """
     parts, rest = file_parts(files, folder)
     for file in rest:
         left_out.add(LeftOutReason.NO_PART, str(file))
     if "train" not in parts:
         raise TaskError(
-            f"{folder} holds parquet files for {' and '.join(parts)}, but none for training.",
+            f"{folder} has parquet files for {' and '.join(parts)}, but none for training.",
             "Name the file of the training images train.parquet.",
         )
     places = sorted({str(file.parent) for file in parts["train"]})
@@ -76,8 +76,8 @@ def columns(files: Sequence[Path]) -> tuple[str, str]:
     """Return the names of the image and label columns, which all `files` have.
 
     Raises:
-        TaskError: a file cannot be read, or contains several parts, or the columns are not clear
-            from their types and names.
+        TaskError: a file cannot be read or contains several parts, or the columns cannot be
+            identified by their types and names.
     """
     schemas = [_opened(file) for file in files]
     image = _chosen(schemas[0], _is_image, _IMAGE_NAMES, files[0])
@@ -92,7 +92,7 @@ def columns(files: Sequence[Path]) -> tuple[str, str]:
             )
         if _is_text(schema.field(label).type) != _is_text(schemas[0].field(label).type):
             raise TaskError(
-                f"the column {label} is text in one of {files[0]} and {file}, and numbers in the "
+                f"the column {label} has text in one of {files[0]} and {file}, and numbers in the "
                 "other.",
                 "Write all files with labels of one type.",
             )
@@ -132,7 +132,7 @@ def read_labels(files: Iterable[Path], column: str) -> list[Any]:
 
 
 def read_column(file: Path, column: str) -> list[Any]:
-    """Return the values of one column; TaskError if the file cannot be read."""
+    """Return the values of one column; raises a TaskError if the file cannot be read."""
     try:
         found: list[Any] = pq.read_table(file, columns=[column]).column(column).to_pylist()
     except (pa.ArrowException, OSError) as error:
@@ -151,8 +151,8 @@ def schema_names(file: Path, column: str) -> tuple[str, ...]:
 
 def unreadable(file: Path, error: Exception) -> TaskError:
     """Return the error for a file that is not a complete parquet file."""
-    told = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
-    return TaskError(f"{file} cannot be read as parquet ({told}).", "Download it again.")
+    detail = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+    return TaskError(f"{file} cannot be read as parquet ({detail}).", "Download it again.")
 
 
 def encoded_images(column: Any) -> list[bytes | None]:
@@ -173,7 +173,7 @@ def _opened(file: Path) -> Any:
 
 
 def _chosen(schema: Any, fits: Any, names: Sequence[str], file: Path) -> str:
-    """Return the column that `fits`: the only one, or the first of `names`."""
+    """Return the column whose type `fits`: the only one, or the first of `names`."""
     fitting = [column.name for column in schema if fits(column.type)]
     if names is _LABEL_NAMES:
         fitting = [name for name in fitting if _may_be_labels(name)]

@@ -1,4 +1,4 @@
-"""Problems: the loss and the metrics of a task, and those of a classification."""
+"""The loss and the metrics of a task, and those of a classification."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
@@ -17,15 +17,15 @@ class Scores(Protocol):
     """Sums over the batches of one split, on their device."""
 
     def add(self, outputs: Any, targets: Tensor) -> None:
-        """Add one batch: the output of the network, and `targets`, (N, ...).
+        """Add one batch: the outputs of the network, and `targets`, (N, ...).
 
-        The output is a tensor (N, outputs), or a tuple of maps if the head has several.
+        `outputs` is a tensor (N, outputs), or a tuple of maps if the head has several.
         """
         ...
 
     @property
     def sums(self) -> tuple[Tensor, ...]:
-        """All sums; several processes that share a split add theirs in place."""
+        """All sums; processes that share a split replace them, in place, by their totals."""
         ...
 
     def result(self) -> dict[str, float]:
@@ -41,8 +41,8 @@ class Scores(Protocol):
 class ScoresByClass(Scores, Protocol):
     """Scores that also have metrics of each class.
 
-    They are recorded with the last epoch of each training and shown as a table. The details have
-    them as `by_class`, for the table of the test split.
+    The metrics are recorded with the last epoch of each training and shown as a table. `details`
+    also has them, as `by_class`, for the table of the test split.
     """
 
     def by_class(self) -> ByClass:
@@ -54,14 +54,14 @@ class Problem(Protocol):
     """The training loss and the scores of a network's outputs."""
 
     def loss(self, outputs: Any, targets: Tensor, smoothing: float = 0.0) -> Tensor:
-        """Return the mean loss of a batch; the output is as in `Scores.add`.
+        """Return the mean loss of a batch; the arguments are as in `Scores.add`.
 
-        `smoothing` is label smoothing, if it has labels.
+        `smoothing` is the label smoothing; problems without labels ignore it.
         """
         ...
 
     def scores(self, device: torch.device) -> Scores:
-        """Return sums over no images."""
+        """Return scores to which no image has been added."""
         ...
 
 
@@ -69,7 +69,7 @@ class Classification:
     """Classification: cross-entropy, top-1 error, and top-5 error of more than 5 classes."""
 
     def __init__(self, classes: int) -> None:
-        """Score `classes`."""
+        """Set the number of classes."""
         self.classes = classes
 
     def loss(self, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
@@ -77,7 +77,7 @@ class Classification:
         return F.cross_entropy(outputs.float(), targets, label_smoothing=smoothing)
 
     def scores(self, device: torch.device) -> "ClassScores":
-        """Return the sums of errors over no images."""
+        """Return scores to which no image has been added."""
         return ClassScores(self.classes, device)
 
 
@@ -116,6 +116,6 @@ class ClassScores:
         return {**found, "top5_error": missed / count} if self._classes > TOP else found
 
     def details(self) -> dict[str, list[list[int]]]:
-        """Return the confusion matrix: images of each class (row) by the answer (column)."""
+        """Return the confusion matrix: counts by true class (row) and predicted class (column)."""
         rows: list[list[int]] = self._counts.reshape(self._classes, self._classes).tolist()
         return {"confusion": rows}

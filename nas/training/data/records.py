@@ -1,4 +1,4 @@
-"""Records: encoded images that stay on disk, in separate files or in rows of parquet."""
+"""Encoded images that stay on disk, in separate files or in rows of parquet."""
 
 import os
 from collections import OrderedDict
@@ -14,9 +14,9 @@ from torch import Tensor
 
 from nas.errors import TaskError
 
-_WINDOW = 4096  # images, at most, in a shuffle window of parquet rows: random access is slow
-WINDOW_BYTES = 256 << 20  # and their bytes, because they are held in memory
-SPARE = 4  # extra row groups in memory, for batches that reach into the next window
+_WINDOW = 4096  # the largest number of images in a shuffle window; random access is slow
+WINDOW_BYTES = 256 << 20  # the largest size of a shuffle window, which is kept in memory
+SPARE = 4  # additional row groups in memory, for batches that extend into the next window
 
 
 class Records(Protocol):
@@ -26,20 +26,20 @@ class Records(Protocol):
         """Return the number of images."""
 
     def read(self, index: int) -> bytes:
-        """Return the bytes of one image; TaskError if its file cannot be read."""
+        """Return the bytes of one image; raises a TaskError if its file cannot be read."""
 
     def source(self, index: int) -> bytes | str:
-        """Return what another process decodes that image from: its path, or its bytes."""
+        """Return the path or the bytes of one image, from which another process decodes it."""
 
     def name(self, index: int) -> str:
         """Return the name of the image for the user."""
 
     def groups(self) -> Tensor | None:
-        """Return the block of each image, None if the images are in separate files."""
+        """Return the block of each image, int64 of shape (N,); None for separate files."""
 
     @property
     def window(self) -> int:
-        """The number of blocks that are shuffled together, if there are blocks."""
+        """The number of blocks that are shuffled together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ class Files:
         return len(self.labels)
 
     def order(self, random: torch.Generator) -> Tensor:
-        """Return 0..N-1 shuffled; blocks, if any, are read window by window."""
+        """Return 0..N-1 shuffled, int64; blocks, if any, are shuffled window by window."""
         groups = self.records.groups()
         if groups is None:
             return torch.randperm(len(self), generator=random)
@@ -78,8 +78,8 @@ def unreadable_file(name: str, error: OSError) -> TaskError:
 class FileRecords:
     """Images in separate files.
 
-    Their paths are stored as one text, some 50 bytes each: as objects, ImageNet's paths would take
-    half a gigabyte in every process.
+    Their paths are stored as one byte string, with about 50 bytes for each: as objects, ImageNet's
+    paths would take half a gigabyte in every process.
     """
 
     def __init__(self, files: Sequence[Path | str]) -> None:
@@ -94,7 +94,7 @@ class FileRecords:
         return len(self._ends)
 
     def read(self, index: int) -> bytes:
-        """Return the content of one file; TaskError if it cannot be read."""
+        """Return the content of one file; raises a TaskError if it cannot be read."""
         try:
             return Path(self.name(index)).read_bytes()
         except OSError as error:
@@ -164,7 +164,7 @@ class ParquetRecords:
         return len(self._groups)
 
     def read(self, index: int) -> bytes:
-        """Return the bytes of one row, empty if it has none."""
+        """Return the image of one row, empty if it has none; raises a TaskError if unreadable."""
         number = int(self._groups[index])
         with self._lock:
             if number not in self._recent:
@@ -175,7 +175,7 @@ class ParquetRecords:
             return self._recent[number][index - self._blocks[number].first] or b""
 
     def source(self, index: int) -> bytes:
-        """Return the bytes: each process that read rows would hold row groups of its own."""
+        """Return the bytes: processes that read rows would each keep row groups in memory."""
         return self.read(index)
 
     def name(self, index: int) -> str:
@@ -190,7 +190,7 @@ class ParquetRecords:
 
     @property
     def window(self) -> int:
-        """As many as may be held in memory."""
+        """The number of row groups that may be in memory."""
         return self._window
 
     @property

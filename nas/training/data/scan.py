@@ -1,7 +1,7 @@
-"""Scan: check every image once: its size, its digest, and whether it can be decoded.
+"""Check every image of a data set: its size, its digest, and whether it can be decoded.
 
-The result is cached by the paths, sizes and modification times of the files, so that a data set is
-read completely only once.
+The result is cached by the paths, sizes and modification times of the files, so that all images of
+a data set are decoded only once.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from nas.training.data.records import Records
 from nas.training.decoding.pixels import BROKEN, look, reason
 
 DIGEST = 16  # bytes of the digest of an image
-GOOD, BAD, EMPTY = range(3)  # an image can be decoded, cannot, has no bytes
+GOOD, BAD, EMPTY = range(3)  # the image can be decoded, cannot be decoded, has no bytes
 
 _NO_PEAK = -1
 

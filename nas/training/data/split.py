@@ -1,4 +1,4 @@
-"""Splits: stratified, determined by a seed, equal on every machine."""
+"""Stratified splits, determined by a seed, equal on every machine."""
 
 from collections.abc import Sequence
 
@@ -15,10 +15,10 @@ Indices = NDArray[np.int64]
 
 
 def stratified(labels: Tensor, shares: Sequence[float], seed: int) -> list[Indices]:
-    """Divide the indices of `labels` into `shares` within each class; the last part gets the rest.
+    """Divide the indices of `labels` into `shares` within each class; the last part is the rest.
 
-    `shares` are of the whole and may sum to less than 1; every part except the last gets at least
-    one image of each class that has enough. Indices are sorted within each part.
+    `shares` sum to less than 1; every part except the last gets at least one image of each class
+    that has enough. Indices are sorted within each part.
     """
     rng = np.random.default_rng([seed, 0x5917])
     classes = labels.numpy()

@@ -1,4 +1,4 @@
-"""Task: a data set with its fixed splits, in memory as bytes or streamed from disk."""
+"""A data set with its fixed splits, in memory as uint8 or streamed from disk."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ from nas.training.decoding.decode import Cutting
 class Split:
     """Some images of a task: those of `held` at `rows`, or all; `labels`, int64 of shape (N,).
 
-    A task that is no classification has its targets in `labels`, of any type and shape (N, ...).
+    For tasks other than classification `labels` are the targets, of any type and shape (N, ...).
 
     `held` is uint8 of shape (M, C, H, W), `rows` int64 of shape (N,). The splits of a task share
-    `held`, which may be a memory-mapped file, so that none has a copy.
+    `held`, which may be a memory-mapped file, without copies.
     """
 
     held: Tensor
@@ -43,11 +43,11 @@ class Split:
         return self.held.shape[1:]
 
     def pick(self, index: Tensor) -> Tensor:
-        """Return the images at `index`, int64 of shape (K,), copied to (K, C, H, W)."""
+        """Return a copy of the images at `index`, int64 of shape (K,); shape (K, C, H, W)."""
         return self.held[index if self.rows is None else self.rows[index]]
 
     def chunks(self, size: int) -> Iterator[Tensor]:
-        """Yield all images in order, `size` at a time, the last fewer; do not write to them."""
+        """Yield all images in order, at most `size` at a time; do not write to them."""
         places = self.held if self.rows is None else self.rows
         for some in torch.split(places, size):
             yield some if self.rows is None else self.held[some]
@@ -61,7 +61,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """The possible changes of a training image that keep its class.
+    """The random changes of a training image that do not change its class.
 
     `crop_padding` is the border of black pixels, in pixels, within which a crop of the original
     size is drawn; `flip` allows mirroring left to right.
@@ -73,7 +73,7 @@ class Augmentation:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """The view of a batch: the crops of its images, the numbers of each crop, and the targets."""
+    """The view of a batch: how its images are cropped, the numbers of each crop, the targets."""
 
     how: Cutting
     numbers: Sequence[Sequence[float]]
@@ -102,7 +102,7 @@ class Examples(Protocol):
     def draw(self, data: bytes, outputs: Any, target: Tensor) -> bytes:
         """Return a small JPEG file for an encoded image.
 
-        `outputs` are those of the network for this image alone, (1, ...), `target` is its target.
+        `outputs` are the outputs of the network for this image, (1, ...), `target` is its target.
         """
         ...
 
@@ -112,11 +112,12 @@ class Task:
     """A data set on which networks are trained and compared.
 
     The search sees `train` and `val` only; `test` is for the final report. `mean` and `std` are
-    per channel, of training pixels scaled to [0, 1]. `digest` is that of all images as they were
-    found, before they were split. `note` is one line for the user. Without a `problem` it is a
-    classification of `class_names`; with one, networks have so many `outputs`. `views` selects the
-    parts of streamed images; None: the crops of the recipe. `examples` draws some images of the
-    validation split with the answers of the best network; None: there are no pictures.
+    per channel, of training pixels scaled to [0, 1]. `digest` is the digest of all images before
+    they were split. `note` is one line for the user. Without a `problem` the task is a
+    classification of `class_names`; with one, `outputs` is the number of outputs of a network.
+    `views` selects the parts of streamed images; None: the crops of the recipe. `examples` draws
+    images of the validation split with the outputs of the best network; None: there are no
+    pictures.
     """
 
     name: str
@@ -136,20 +137,20 @@ class Task:
     examples: Examples | None = None
 
     def __post_init__(self) -> None:
-        """Make it a classification, unless it has another problem."""
+        """Make the task a classification, unless it has another problem."""
         if self.problem is None:
             object.__setattr__(self, "outputs", len(self.class_names))
             object.__setattr__(self, "problem", Classification(self.outputs))
 
     @property
     def identity(self) -> DataIdentity:
-        """Which images these are."""
+        """The identity of the images: their digest, and the sizes of the splits."""
         sizes = (len(self.train), len(self.val), len(self.test))
         return DataIdentity(self.digest, *sizes, self.classes)
 
     @property
     def classes(self) -> int:
-        """The number of classes; 0 where the task is no classification."""
+        """The number of classes; 0 for tasks other than classification."""
         return len(self.class_names) if isinstance(self.problem, Classification) else 0
 
     @property

@@ -1,12 +1,11 @@
-"""The user's images, ImageNet, and CIFAR in folders or parquet: find, check and label them.
+"""Find, check and label the user's images, ImageNet, and CIFAR, in folders or parquet.
 
-    DIR/cat/1.jpg …                              all images train; a test split is drawn from them
-    DIR/train/cat/1.jpg … DIR/val/cat/7.jpg …    by the names in `nas.training.data.layout`
+    DIR/cat/1.jpg …                              without parts: all splits are drawn from them
+    DIR/train/cat/1.jpg … DIR/val/cat/7.jpg …    parts, by the names in `nas.training.data.layout`
     DIR/train-*.parquet, DIR/validation-*.parquet (or test-*), also in DIR/data
 
-If a data set has both a `test` and a `val` part, the former is the test split and the latter the
-validation split, unless the test images have no labels (ImageNet's, -1). A single `val` part is the
-test split.
+If a data set has both a `test` and a `val` part, they are the test and the validation split, unless
+the test images have no labels (-1, as in ImageNet). A single `val` part is the test split.
 """
 
 import hashlib
@@ -20,8 +19,8 @@ import torch
 
 from nas.errors import TaskError
 from nas.training.data.cache import cached
-from nas.training.data.folder import bears_images, has_image_suffix, images_below
-from nas.training.data.images import DataRequest, ImageSource
+from nas.training.data.folder import contains_images, has_image_suffix, images_below
+from nas.training.data.images import DataRequest, Source
 from nas.training.data.labels import class_names, positions
 from nas.training.data.layout import find_parts, shared_folders
 from nas.training.data.left_out import LeftOut, LeftOutReason, printable
@@ -33,8 +32,8 @@ from nas.training.decoding.decode import BROKEN, whole
 IMAGENET_SIDE = 224
 _LARGEST = 224  # the largest default side: larger images are scaled down to it
 _SMALLEST = 8
-_IN_MEMORY = (64, 1 << 30)  # largest side and bytes of images held in memory, if all have one size
-_DIM = 4096  # 16-bit images below this have 12 bits, and would be nearly black
+_IN_MEMORY = (64, 1 << 30)  # largest side and bytes of images kept in memory, if all have one size
+_DIM = 4096  # 16-bit images with values below it have 12 bits, and would be nearly black
 _REMEDY = "Give --data a folder with one subfolder of images for each class, or with parquet files."
 
 Hold = Literal["always", "small", "never"]
@@ -44,7 +43,7 @@ Hold = Literal["always", "small", "never"]
 class _Part:
     """The images of one part of a data set, before they are checked.
 
-    `known` are the names of its labels in the file itself.
+    `known` are the names of the labels, if the file has them.
     """
 
     records: Records
@@ -57,14 +56,14 @@ class _Part:
 class _Found:
     """The parts of a data set by name, and the files left out.
 
-    `folders` are the class folders by the name of the class; none if the labels are in the files.
-    `doubt` describes another possible reading of the classes.
+    `folders` are the class folders by class; empty if the files contain the labels. `ambiguity` is
+    a note for the user if the folders may be parts and not classes.
     """
 
     parts: dict[str, _Part]
     left_out: LeftOut = field(default_factory=LeftOut)
     folders: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    doubt: str = ""
+    ambiguity: str = ""
 
 
 def read_imagenet(request: DataRequest) -> ImageSource:
@@ -80,8 +79,8 @@ def read_imagenet(request: DataRequest) -> ImageSource:
 def read_own(request: DataRequest) -> ImageSource:
     """Return the images in the folder of `request`, with an automatic size by default.
 
-    This is the median of the shorter sides, at most 224. Images of one small square size are held
-    in memory, others are streamed.
+    The size is the median of the shorter sides, at most 224. Images that all have the same small
+    square size are kept in memory, others are streamed.
 
     Raises:
         TaskError: no folder was given, or it has no usable images.
@@ -93,8 +92,8 @@ def read_own(request: DataRequest) -> ImageSource:
 def read_images(folder: Path, side: int | None, hold: Hold, skip: bool) -> ImageSource:
     """Return the images in `folder`, at `side` pixels or an automatic size.
 
-    `hold` tells when they are held in memory: always, if they are small, or never; otherwise they
-    are streamed. With `skip`, images that cannot be decoded are left out.
+    They are kept in memory always, if they are small, or never, by `hold`; otherwise they are
+    streamed. With `skip`, images that cannot be decoded are left out.
 
     Raises:
         TaskError: the folder has no usable images.
@@ -104,11 +103,11 @@ def read_images(folder: Path, side: int | None, hold: Hold, skip: bool) -> Image
     except PermissionError as error:
         raise TaskError(f"{error.filename} cannot be read.", "Correct its permissions.") from error
     if "train" not in found.parts:
-        raise _nothing(folder, found.left_out)
+        raise _no_images_error(folder, found.left_out)
     scans = {key: scan(part.records, part.files) for key, part in found.parts.items()}
     _check_broken(found, scans, skip, folder)
     if not scans["train"].indices(GOOD):
-        raise _nothing(folder, found.left_out)
+        raise _no_images_error(folder, found.left_out)
     sizes = np.concatenate([each.sizes[each.state == GOOD] for each in scans.values()])
     _check_folders(found, scans, folder)
     files, names = _labelled(found, scans, folder)
@@ -116,13 +115,13 @@ def read_images(folder: Path, side: int | None, hold: Hold, skip: bool) -> Image
     side = side or int(min(_LARGEST, max(_SMALLEST, np.median(sizes.min(axis=1)))))
     source = _source(files, names, side, _digest(files, scans, names))
     one_size = bool((sizes == side).all())
-    notes = [found.doubt, *_remarks(scans, files, names), found.left_out.text]
+    notes = [found.ambiguity, *_remarks(scans, files, names), found.left_out.text]
     if hold == "always" or (hold == "small" and one_size and _small(side, len(sizes))):
         resized = int((sizes != side).any(axis=1).sum())
         notes.insert(0, f"{resized:,} images resized to {side}x{side}" if resized else "")
         paths = [Path(file) for part in found.parts.values() for file in part.files]
         kind = f"images{side}{'-skip' if skip else ''}-{source.digest}"
-        source = cached(paths, kind[:48], lambda: _held(source, side))
+        source = cached(paths, kind[:48], lambda: _decoded_source(source, side))
     else:
         notes.insert(0, f"streamed from disk, cropped to {side}x{side}")
     return replace(source, note="; ".join(note for note in notes if note))
@@ -137,18 +136,18 @@ def _folder(data_dir: str | None, task: str) -> Path:
 
 
 def checked_folder(data_dir: str, remedy: str = _REMEDY) -> Path:
-    """Return the folder at `data_dir`, which may begin with ~; TaskError if there is none."""
+    """Return the folder at `data_dir`, which may begin with ~; raises a TaskError if missing."""
     try:
         folder = Path(data_dir).expanduser()
-        is_there = folder.is_dir()
-    except (OSError, RuntimeError):  # too long, or the home of an unknown user
-        folder, is_there = Path(data_dir), False
-    if not is_there:
+        exists = folder.is_dir()
+    except (OSError, RuntimeError):  # the path is too long, or names an unknown user
+        folder, exists = Path(data_dir), False
+    if not exists:
         raise TaskError(f"there is no folder {folder}.", remedy)
     return folder
 
 
-def _nothing(folder: Path, left_out: LeftOut) -> TaskError:
+def _no_images_error(folder: Path, left_out: LeftOut) -> TaskError:
     why = f"; {left_out.text}" if left_out.text else ""
     boxes = any(next(folder.glob(pattern), None) for pattern in ("*.json", "*/*.json"))
     hint = " For boxes in COCO's format add --task detection." if boxes else ""
@@ -159,7 +158,7 @@ def _nothing(folder: Path, left_out: LeftOut) -> TaskError:
 
 
 def _find(folder: Path) -> _Found:
-    """Return the parts of a data set by name; none if the folder has no images."""
+    """Return the parts of a data set; without parts if the folder has no images."""
     # imports pyarrow only if needed
     from nas.training.data.parquet import find_parquet
 
@@ -187,17 +186,17 @@ def _tree(folder: Path) -> _Found:
             labels += [name] * len(below)
         if files:
             parts[key] = _Part(FileRecords(files), files, labels)
-    return _Found(parts, left_out, folders, _doubt(named["train"], shared) if shared else "")
+    return _Found(parts, left_out, folders, _ambiguity(named["train"], shared) if shared else "")
 
 
-def _doubt(classes: Sequence[tuple[str, str]], shared: Sequence[str]) -> str:
+def _ambiguity(classes: Sequence[tuple[str, str]], shared: Sequence[str]) -> str:
     names, below = (
         ", ".join(map(printable, some[:3])) + (", …" if len(some) > 3 else "")
         for some in ([name for name, _ in classes], shared)
     )
     return (
-        f"the classes {names} all hold the folders {below}: if these are the classes, name the "
-        "others train, val and test"
+        f"the classes {names} all contain the folders {below}: if these are the classes, rename "
+        "the outer folders to train, val and test"
     )
 
 
@@ -224,7 +223,7 @@ def _parquet(files: Sequence[Path], folder: Path) -> _Found:
 
 
 def _check_broken(found: _Found, scans: Mapping[str, Scan], skip: bool, folder: Path) -> None:
-    """Add images that cannot be decoded to those left out; refuse those named like images."""
+    """Add files that cannot be decoded to those left out; refuse those with an image suffix."""
     broken = []
     for key, part in found.parts.items():
         for index in scans[key].indices(EMPTY):
@@ -242,14 +241,14 @@ def _check_broken(found: _Found, scans: Mapping[str, Scan], skip: bool, folder: 
 
 
 def _check_folders(found: _Found, scans: Mapping[str, Scan], folder: Path) -> None:
-    """Refuse a class folder without a readable file, if one is named like an image."""
+    """Refuse a class folder that has files with an image suffix, but no readable one."""
     kept = {
         part.labels[index]
         for key, part in found.parts.items()
         for index in scans[key].indices(GOOD)
     }
     for name in sorted(found.folders.keys() - kept):
-        if any(bears_images(path) for path in found.folders[name]):
+        if any(contains_images(path) for path in found.folders[name]):
             raise TaskError(
                 f"no image of the class {name!r} of {folder} can be read; {found.left_out.text}.",
                 "Restore its images, or delete the folder of the class.",
@@ -269,7 +268,7 @@ def _check_classes(train: Files, folder: Path) -> None:
 def _remarks(
     scans: Mapping[str, Scan], files: Mapping[str, Files], names: Sequence[str]
 ) -> list[str]:
-    """Return what the user should know about the images."""
+    """Return notes for the user about the images."""
     remarks = []
     for key, part in files.items():
         present = set(part.labels.tolist())
@@ -324,7 +323,7 @@ def _source(
 
 
 def _digest(files: Mapping[str, Files], scans: Mapping[str, Scan], names: Sequence[str]) -> str:
-    """Return the digest of the encoded images, their labels, their order and their parts."""
+    """Return the SHA-256 of the encoded images, their labels, their order and their parts."""
     found = hashlib.sha256(repr(tuple(names)).encode())
     for key, part in sorted(files.items()):
         found.update(f"{key} {len(part)}".encode())
@@ -337,7 +336,7 @@ def _small(side: int, count: int) -> bool:
     return side <= _IN_MEMORY[0] and 3 * side * side * count <= _IN_MEMORY[1]
 
 
-def _held(source: ImageSource, side: int) -> ImageSource:
+def _decoded_source(source: Source, side: int) -> Source:
     """Return `source` with its images decoded to `side` pixels, in memory."""
     held = {key: _decoded(files, side) for key, files in source.parts.items()}
     return replace(
@@ -354,7 +353,11 @@ def _decoded(files: Split | Files, side: int) -> Split:
 
 
 def image_at(records: Records, index: int, side: int) -> Any:
-    """Return one image as RGB bytes of shape (3, side, side); TaskError if it cannot be decoded."""
+    """Return one image as RGB bytes of shape (3, side, side).
+
+    Raises:
+        TaskError: it cannot be decoded.
+    """
     try:
         return whole(records.read(index), side)[0]
     except BROKEN as error:

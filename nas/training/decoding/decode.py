@@ -1,8 +1,8 @@
 """Decode one encoded image and crop it to the input square of a network.
 
-Training crops and mirrors at random; validation takes the centre: the shorter side is scaled to 8/7
-of the input (256 for 224), and the centre is cropped. A JPEG much larger than needed is decoded at
-1/2, 1/4 or 1/8. `nas.training.decoding.pixels` converts images to RGB.
+For training, images are cropped and mirrored at random; for validation, the shorter side is scaled
+to 8/7 of the input (256 for 224) and the centre is cropped. A JPEG much larger than needed is
+decoded at 1/2, 1/4 or 1/8 of its size. `nas.training.decoding.pixels` converts images to RGB.
 """
 
 import math
@@ -22,11 +22,11 @@ Pixels: TypeAlias = NDArray[np.uint8]
 
 DRAWS = 8  # random numbers for an image: size, ratio, place (2), mirror, colour (3)
 
-_MARGIN = 8 / 7  # of validation: 256 / 224
-_WIDEST = 15 / 7  # of the crop "scale": 480 / 224
-_RATIOS = (3 / 4, 4 / 3)  # of the crop "area" (Szegedy et al. 2015)
+_MARGIN = 8 / 7  # the shorter side over the input, in validation: 256 / 224
+_WIDEST = 15 / 7  # the shorter side over the input, of the crop "scale": 480 / 224
+_RATIOS = (3 / 4, 4 / 3)  # width over height of the crop "area" (Szegedy et al. 2015)
 
-_MEAN = (124, 116, 104)  # of ImageNet's pixels, outside an image
+_MEAN = (124, 116, 104)  # the mean of ImageNet's pixels, used outside an image
 
 _Box = tuple[float, float, float, float]
 
@@ -50,7 +50,7 @@ class Cutting(Protocol):
 class Cut:
     """The crop, resized to `side` pixels: the `centre`, or a random one.
 
-    `area` and `scale` are the crops of a recipe, and `least` is its smallest share of an image.
+    `area` and `scale` are the crops of a recipe, and `least` is its `crop_least`.
     """
 
     side: int
@@ -64,11 +64,11 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stated part of each image, resized to `side` pixels without its proportions.
+    """A given part of each image, resized to a square of `side` pixels.
 
     The numbers of an image are left, top, right and bottom of the part, in shares of the width and
-    the height, and whether it is mirrored (1 or 0). A part may be larger than the image; pixels
-    outside the image have the mean colour.
+    the height, and 1 if it is mirrored, else 0. A part may be larger than the image; pixels outside
+    the image have the mean colour.
     """
 
     side: int
@@ -98,7 +98,7 @@ class Window:
 def cut(data: bytes, draw: Sequence[float], how: Cut) -> Pixels:
     """Return the crop of an encoded image: RGB bytes of shape (side, side, 3).
 
-    `draw` are DRAWS numbers in [0, 1), not used for the centre.
+    `draw` are DRAWS random numbers in [0, 1); the centre crop does not use them.
 
     Raises:
         OSError, ValueError, …: one of `BROKEN`; the bytes are not an image.
@@ -118,9 +118,7 @@ def cut(data: bytes, draw: Sequence[float], how: Cut) -> Pixels:
 
 
 def whole(data: bytes, side: int) -> tuple[Pixels, bool]:
-    """Return a whole encoded image at `side` pixels, and whether it was resized.
-
-    The result is RGB of shape (3, side, side).
+    """Return a whole encoded image, RGB of shape (3, side, side), and whether it was resized.
 
     Raises:
         OSError, ValueError, …: one of `BROKEN`; the bytes are not an image.

@@ -1,7 +1,7 @@
-"""Pixels: read one encoded image as upright RGB, whatever its mode.
+"""Read one encoded image of any mode as upright RGB.
 
-All readers of images use this module, so that images in memory and streamed images look the same.
-The rules:
+All readers of images use this module, so that images in memory and streamed images are equal. The
+rules:
 
 - The EXIF orientation is applied.
 - Transparent pixels are composited on white.
@@ -59,7 +59,7 @@ class ImageProperties:
 
 
 def reason(error: BaseException) -> str:
-    """Return in one line why an image was refused."""
+    """Return the reason why an image was refused, in one line."""
     if isinstance(error, UnidentifiedImageError):
         return "not in a format that Pillow reads"
     return (str(error).splitlines() or [type(error).__name__])[0][:120]
@@ -132,7 +132,7 @@ def _white(image: Image.Image, values: NDArray[Any]) -> float:
     """Return the value of white.
 
     Raises:
-        ValueError: the values are on no known scale.
+        ValueError: the values are not on a supported scale.
     """
     if image.mode.startswith("I;16"):
         tags: Any = getattr(image, "tag_v2", {})

@@ -1,1 +1,1 @@
-"""Detection: boxes in COCO's format, their anchors, the loss of SSD, and the average precision."""
+"""Object detection: boxes in COCO's format, anchors, the loss of SSD, and average precision."""

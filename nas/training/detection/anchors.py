@@ -1,9 +1,9 @@
 """Anchors: the default boxes of SSDLite, and boxes as offsets from them.
 
-The first map has three anchors at each place and each further map six, as in TensorFlow's
+The first map has three anchors at each position and each further map six, as in TensorFlow's
 configuration of SSDLite on MobileNetV2 (`reduce_boxes_in_lowest_layer`). From the second map on
-they are those of `torchvision.models.detection.anchor_utils.DefaultBoxGenerator`, which has no map
-with three.
+they equal those of `torchvision.models.detection.anchor_utils.DefaultBoxGenerator`, which always
+has six.
 """
 
 from collections.abc import Sequence
@@ -12,17 +12,17 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-_SCALES = (0.2, 0.95)  # of the first and the last map
+_SCALES = (0.2, 0.95)  # scales of the anchors of the first and the last map
 _SMALL = 0.1  # scale of the square anchor of the first map
 VARIANCES = (10.0, 10.0, 5.0, 5.0)  # weights of the offsets: centre x, y, log width, log height
-LARGEST = 62.5  # pixels in 1000: the greatest factor of a width or a height (torchvision)
+LARGEST = 62.5  # the greatest factor of a width or a height, 1000 / 16 as in torchvision
 
 
 @lru_cache(maxsize=32)
 def anchors(maps: tuple[tuple[int, int], ...], device: torch.device) -> Tensor:
     """Return the anchors of feature `maps` (height, width) as centre x, y, width, height, (A, 4).
 
-    They are in shares of the image, map by map, row by row, with those of a place together.
+    They are in shares of the image, ordered by map, row, column and anchor of a position.
     """
     found = []
     for level, (height, width) in enumerate(maps):
@@ -68,7 +68,7 @@ def encode(corners: Tensor, around: Tensor) -> Tensor:
 
 
 def decode(offsets: Tensor, around: Tensor) -> Tensor:
-    """Return the boxes of `encode`, left to bottom, within the image."""
+    """Return the boxes of the `offsets` of `encode`, left to bottom, clipped to the image."""
     scaled = offsets / offsets.new_tensor(VARIANCES)
     extent = scaled[..., 2:].clamp(max=_log(LARGEST)).exp() * around[..., 2:]
     centre = scaled[..., :2] * around[..., 2:] + around[..., :2]

@@ -1,12 +1,12 @@
-"""Annotations: a file in COCO's format, with its invalid entries counted by reason.
+"""Read a file of annotations in COCO's format; invalid entries are counted by reason.
 
     {"images": [{"id", "file_name", "width", "height"}, …],
      "annotations": [{"id", "image_id", "category_id", "bbox": [left, top, width, height],
                       "iscrowd"}, …],
      "categories": [{"id", "name"}, …]}
 
-Other fields are not read. Boxes are in pixels; what reaches beyond the image is cut off. A region
-with `iscrowd` or `ignore` is not trained on, and detections within it are neither right nor wrong.
+Other fields are not read. Boxes are in pixels and are clipped to the image. A region with `iscrowd`
+or `ignore` is not trained on, and detections within it are neither right nor wrong.
 """
 
 import json
@@ -30,7 +30,7 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class ListedImage:
-    """An image as its file of annotations lists it; `size` is None if not stated."""
+    """An image in a file of annotations; `size` is None if not stated."""
 
     id: int | str
     name: str
@@ -39,7 +39,7 @@ class ListedImage:
 
 @dataclass(frozen=True)
 class Annotations:
-    """The content of one file: valid images, the names of the categories, annotations as found."""
+    """The content of one file: valid images, names of the categories, unchecked annotations."""
 
     file: Path
     images: tuple[ListedImage, ...]
@@ -53,7 +53,7 @@ def is_annotations(document: object) -> bool:
 
 
 def read_annotations(file: Path, invalid: LeftOut) -> Annotations:
-    """Return the content of `file`; images that cannot be used are added to `invalid`.
+    """Return the content of `file`; malformed and repeated images are added to `invalid`.
 
     Raises:
         TaskError: it is not JSON or not in COCO's format, or has no boxes or no categories.
@@ -83,11 +83,10 @@ def boxes_of(
     invalid: LeftOut,
     cut: LeftOut,
 ) -> Boxes:
-    """Return the boxes of the images in `sizes`, in their order; by id, width and height.
+    """Return the boxes of the images in `sizes`, which has width and height by id, in its order.
 
     Annotations that cannot be used are added to `invalid`, boxes that were clipped by more than a
-    pixel to `cut`. Those of images of the file that are not
-    in `sizes` are left out too.
+    pixel to `cut`. Annotations of listed images that are not in `sizes` are skipped.
     """
     known = {image.id for image in found.images}
     numbers = {name: number for number, name in enumerate(class_names, start=1)}
@@ -173,8 +172,8 @@ def _refused(
     seen: set[int | str],
     images: set[int | str],
     classes: Mapping[int | str, int | None],
-) -> LeftOutReason | None:
-    """Return why an annotation cannot be used, whatever its box; None if it may be."""
+) -> Reason | None:
+    """Return the reason why an annotation cannot be used, apart from its box; None if it can."""
     if not isinstance(entry, dict) or not _is_box(entry.get("bbox")):
         return LeftOutReason.MALFORMED
     if not (_is_id(entry.get("image_id")) and _is_id(entry.get("category_id"))):
@@ -190,7 +189,7 @@ def _refused(
 
 
 def _within(box: list[float], size: Size) -> tuple[float, ...]:
-    """Return the corners of the part of a box within its image; empty without such a part."""
+    """Return the corners of a box clipped to its image; empty if nothing is left."""
     left, top, width, height = map(float, box)
     corners = (
         max(0.0, left), max(0.0, top), min(size[0], left + width), min(size[1], top + height)
@@ -200,7 +199,7 @@ def _within(box: list[float], size: Size) -> tuple[float, ...]:
 
 
 def _beyond(box: list[float], size: Size) -> bool:
-    """Tell whether a box reaches beyond its image by more than a pixel."""
+    """Tell whether a box extends beyond its image by more than a pixel."""
     left, top, width, height = box
     return min(left, top) < -1 or left + width > size[0] + 1 or top + height > size[1] + 1
 

@@ -1,6 +1,6 @@
-"""Average precision of detections as COCO measures it: the door to faster-coco-eval.
+"""Average precision of detections as COCO measures it, computed by faster-coco-eval.
 
-It gives the figures of pycocotools, takes less time, and depends on numpy alone.
+Its results equal those of pycocotools; it takes less time and depends on numpy only.
 """
 
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from nas.training.detection.boxes import Boxes
 
-_MOST = 2  # the place of 100 detections of an image among 1, 10 and 100
-_ALL = 0  # the place of boxes of any area
+_MOST = 2  # the index of 100 detections per image among 1, 10 and 100
+_ALL = 0  # the index of boxes of any area
 
 
 @dataclass(frozen=True)
 class AveragePrecision:
-    """Means over classes, and over IoUs of 0.50 to 0.95 (`mean`) or at 0.50 (`at_50`).
+    """The means over classes: over IoUs of 0.50 to 0.95 (`mean`), and at 0.50 (`at_50`).
 
     `by_class` has both for each class; None for a class without a box.
     """
@@ -33,7 +33,7 @@ def average_precision(
     """Return the average precision of `detections` on `images` of `boxes`.
 
     `detections`, (D, 7), are rows of image, left, top, width and height in pixels, score, and class
-    from 1. Without a box in the images it is 0.
+    from 1. The result is 0 if the images have no box.
     """
     from faster_coco_eval import COCO, COCOeval_faster
 

@@ -1,4 +1,4 @@
-"""Boxes: the boxes of many images in flat arrays, and the batches of targets made of them."""
+"""The boxes of many images in flat arrays, and the targets of a batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +15,10 @@ IMAGE, CLASS, CORNERS = 0, 1, slice(2, 6)  # the columns of a target
 class Boxes:
     """The boxes of N images; those of image i are at `ends[i]` to `ends[i + 1]`.
 
-    `sizes` are width and height of the images in pixels, shape (N, 2). `classes` are from 1, the
-    background is 0. `corners` are left, top, right, bottom in pixels, shape (B, 4). `crowd` marks
-    regions that are not trained on; detections within them are neither right nor wrong.
+    `sizes` are width and height of the images in pixels, shape (N, 2). `classes`, shape (B,), count
+    from 1; 0 is the background. `corners` are left, top, right, bottom in pixels, shape (B, 4).
+    `crowd`, shape (B,), marks regions that are not trained on; detections within them are neither
+    right nor wrong.
     """
 
     sizes: NDArray[np.int64]
@@ -31,7 +32,7 @@ class Boxes:
         return len(self.sizes)
 
     def of(self, image: int) -> slice:
-        """Return the places of the boxes of one image."""
+        """Return the positions of the boxes of one image."""
         return slice(int(self.ends[image]), int(self.ends[image + 1]))
 
     def take(self, images: NDArray[np.int64]) -> "Boxes":
@@ -47,14 +48,14 @@ class Boxes:
         )  # fmt: skip
 
     def relative(self, image: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return classes and corners of an image in shares of its size, without crowd regions."""
+        """Return classes, (K,), and corners, (K, 4), in shares of the image, without crowds."""
         here = self.of(image)
         kept = ~self.crowd[here]
         return self.classes[here][kept], self.corners[here][kept] / np.tile(self.sizes[image], 2)
 
 
 def joined(parts: Sequence[Boxes]) -> Boxes:
-    """Return the boxes of the images of all `parts`, one part after the other."""
+    """Return the boxes of the images of all `parts`, one part after another."""
     counts = np.concatenate([np.diff(part.ends) for part in parts])
     return Boxes(
         np.concatenate([part.sizes for part in parts]),

@@ -1,4 +1,4 @@
-"""Drawing: the boxes that a detector finds in an image, and the true ones."""
+"""Draw the boxes that a detector finds in an image, and the true boxes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from nas.training.detection.anchors import flat
 from nas.training.detection.boxes import CLASS, CORNERS
 from nas.training.detection.problem import DetectionFilter, detect
 
-THRESHOLD = 0.3  # the least probability of a drawn box
+THRESHOLD = 0.3  # the smallest probability of a drawn box
 _COLOURS = ("#e4572e", "#2e86ab", "#3c9d4e", "#b5179e", "#f2a900", "#5f4bb6")
 _SIDE = 400  # pixels: the longer side of an example
 _GAP = 4  # pixels between the two pictures of an example
@@ -71,7 +71,10 @@ class BoxExamples:
 def guesses_of_boxes(
     maps: Sequence[Tensor], class_names: Sequence[str], size: tuple[int, int], least: float
 ) -> list[Guess]:
-    """Return the detections in one image of `size` with a probability of `least`, best first."""
+    """Return the detections in one image with a probability above `least`, best first.
+
+    `maps` are the outputs (1, …) of the network, `size` is width and height in pixels.
+    """
     around, offsets, logits = flat(maps, len(class_names))
     found = detect(around, offsets[0], logits[0], DetectionFilter(threshold=least)).cpu()
     return [
@@ -88,13 +91,13 @@ def drawn_boxes(data: bytes, guesses: Sequence[Guess], class_names: Sequence[str
 
 
 def _box(corners: Tensor, size: tuple[int, int]) -> Box:
-    """Return corners in shares of an image of `size` in pixels."""
+    """Return `corners`, in shares of an image of `size`, in pixels."""
     left, top, right, bottom = (corners.cpu() * torch.tensor([*size, *size])).tolist()
     return left, top, right, bottom
 
 
 def _labelled(guesses: Sequence[Guess], class_names: Sequence[str]) -> list[tuple[int, str, Box]]:
-    """Return the class, the text and the box of each guess, the best last: it is drawn on top."""
+    """Return class, text and box of each guess, the best last, so that it is drawn on top."""
     return [
         (class_names.index(guess.label), f"{guess.label} {guess.probability:.2f}", guess.box)
         for guess in reversed(guesses)

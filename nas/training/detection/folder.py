@@ -1,12 +1,12 @@
-"""The folder of a detection: files of annotations, their images, and the splits.
+"""Read the folder of a detection task: files of annotations, their images, and the parts.
 
     DIR/annotations/instances_train2017.json, DIR/train2017/…      COCO's own layout
     DIR/train.json, DIR/train/…                                    a file for each part
     DIR/train/_annotations.coco.json, DIR/valid/…                  a file among its images
     DIR/annotations.json, DIR/images/…                             one file: the splits are drawn
 
-The parts are named as in `nas.training.data.layout`. If there are both a `val` and a `test` part,
-they are validation and test; a single one is the test split, and validation is drawn.
+The parts are named as in `nas.training.data.layout`. A `val` and a `test` part are the validation
+and the test split; a single one of them is the test split, and the validation split is drawn.
 """
 
 import hashlib
@@ -33,9 +33,9 @@ from nas.training.detection.annotations import (
 from nas.training.detection.boxes import Boxes
 
 _REMEDY = "Give --data a folder with annotations in COCO's format; docs/guide.md shows layouts."
-_INSTANCES = "instances"  # COCO's files of boxes; others hold captions, keypoints or no labels
-_UNNAMED = ""  # the part of a file without the name of a part
-_SAMPLE = 20  # images by which the folder of a part is found
+_INSTANCES = "instances"  # COCO's files of boxes; others have captions, keypoints or no labels
+_UNNAMED = ""  # the key of files without the name of a part
+_SAMPLE = 20  # images that are looked up to find the image folder of a part
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """The parts of a data set by name, its classes, and which boxes are left out or cut."""
+    """The parts of a data set by name, its classes, and the entries left out and boxes clipped."""
 
     parts: Mapping[str, Part]
     class_names: tuple[str, ...]
@@ -59,7 +59,7 @@ class Found:
 
     @property
     def digest(self) -> str:
-        """The digest of the encoded images, their boxes, their order and their parts."""
+        """The SHA-256 of the encoded images, their boxes, their order and their parts."""
         found = hashlib.sha256(repr(self.class_names).encode())
         for name, part in sorted(self.parts.items()):
             found.update(f"{name} {len(part.indices)}".encode() + part.digests)
@@ -75,7 +75,7 @@ def read_folder(folder: Path, skip: bool) -> Found:
     With `skip`, entries and images that cannot be used are left out.
 
     Raises:
-        TaskError: there are no annotations, or some of them or of the images cannot be used.
+        TaskError: there are no annotations, or some annotations or images cannot be used.
     """
     files, invalid, cut = _files(folder), LeftOut(), LeftOut()
     if "train" not in files:
@@ -105,7 +105,7 @@ def read_folder(folder: Path, skip: bool) -> Found:
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    """Return the file of annotations of each part; one without the name of a part is `train`."""
+    """Return the file of annotations of each part; a single unnamed file is `train`."""
     found: dict[str, list[Path]] = {}
     for file in _candidates(folder):
         words = (file.stem, *([file.parent.name] if file.parent != folder else []))
@@ -118,7 +118,7 @@ def _files(folder: Path) -> dict[str, Path]:
 
 
 def _candidates(folder: Path) -> list[Path]:
-    """Return the files of boxes in `folder` and its folders; COCO's other files are left out."""
+    """Return the files of boxes in `folder` and its subfolders, without COCO's other files."""
     files = sorted([*folder.glob("*.json"), *folder.glob("*/*.json")])
     instances = [file for file in files if file.stem.startswith(_INSTANCES)]
     return instances or [file for file in files if _holds_boxes(file)]
@@ -129,7 +129,7 @@ def _holds_boxes(file: Path) -> bool:
         return is_annotations(json.loads(file.read_bytes()))
     except OSError:
         return False
-    except ValueError:  # the reader names the mistake
+    except ValueError:  # a malformed file: the reader reports the error
         return "annotation" in file.stem or part_of(file.stem) is not None
 
 
@@ -144,7 +144,7 @@ def _single(files: list[Path], folder: Path) -> Path:
 
 
 def _root(folder: Path, part: str, found: Annotations) -> Path:
-    """Return the folder to which the names of the images refer: where most of them exist."""
+    """Return the folder of the images: the one in which most of their names exist."""
     sample = found.images[:_SAMPLE]
     here = found.file.parent
     places = [here, here / "images", *_of_part(folder, part), *_of_part(folder / "images", part),
@@ -154,7 +154,7 @@ def _root(folder: Path, part: str, found: Annotations) -> Path:
 
 
 def _of_part(folder: Path, part: str) -> Iterator[Path]:
-    """Yield the folders in `folder` with the name of a part, and those of images within."""
+    """Yield the folders in `folder` with the name of a part, and their subfolders `images`."""
     if folder.is_dir():
         for place in sorted(folder.iterdir()):
             if (named := part_of(place.name)) and named[0] == part and place.is_dir():

@@ -1,4 +1,4 @@
-"""Load a detection: the images and boxes of a folder as a task with its splits."""
+"""Load the images and boxes of a folder as a detection task with its splits."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,19 +19,19 @@ from nas.training.detection.problem import Detection
 from nas.training.detection.views import BoxViews
 from nas.training.image_data import Scaling
 
-SIDE = 320  # of SSDLite
-_SHARE = 0.1  # of the images, for a split that is drawn
-_LEAST = 2  # images of a split that is drawn
-_LAYOUT = "annotations/instances_train2017.json"  # of COCO
+SIDE = 320  # pixels: the height and width of the input of SSDLite
+_SHARE = 0.1  # the share of the images in a split that is drawn
+_LEAST = 2  # the smallest number of images in a split
+_LAYOUT = "annotations/instances_train2017.json"  # a file of COCO's layout
 
 _Split = tuple[Part, np.ndarray[tuple[int], np.dtype[np.int64]]]
 
 
 def load_detection(request: TaskRequest, coco: bool, scaling: Scaling) -> Task:
-    """Return the detection in the folder of `request`; with `coco`, in COCO's own layout.
+    """Return the detection task in the folder of `request`; with `coco`, only in COCO's layout.
 
-    `scaling` is the mean and the deviation of the pixels. Images are shown at `image_size`, 320 by
-    default. The limit keeps that many training images.
+    `scaling` is the mean and the deviation of the pixels. Images are resized to `image_size`, 320
+    by default. The limit is the largest number of training images.
 
     Raises:
         TaskError: no folder was given, or its annotations or images cannot be used.
@@ -75,7 +75,7 @@ def _folder(request: TaskRequest, coco: bool) -> Path:
 
 
 def _splits(found: Found, seed: int, limit: int | None, folder: Path) -> dict[str, _Split]:
-    """Return part and rows of each split; what is not official is drawn from the training part."""
+    """Return part and rows of each split; splits without a part are drawn from `train`."""
     parts, train = found.parts, found.parts["train"]
     rng = np.random.default_rng([seed, 0x5917])
     order = rng.permutation(len(train.boxes))
@@ -97,7 +97,7 @@ def _splits(found: Found, seed: int, limit: int | None, folder: Path) -> dict[st
 
 
 def _files(part: Part, rows: np.ndarray[tuple[int], np.dtype[np.int64]], start: int) -> Files:
-    """Return the images of a part at `rows`; their labels are their numbers among all boxes."""
+    """Return the images of a part at `rows`; their labels number the images of all splits."""
     return Files(part.records, part.indices[rows], torch.arange(start, start + len(rows)))
 
 

@@ -1,4 +1,4 @@
-"""Detections in ONNX: after the maps of a network, boxes are decoded and duplicates suppressed."""
+"""Append the decoding of boxes and the suppression of duplicates to an ONNX model."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,11 +19,11 @@ _ALL = np.iinfo(np.int64).max  # the end of a slice
 def add_detections(
     model: onnx.ModelProto, layers: Sequence[Layer], how: DetectionFilter | None = None
 ) -> tuple[str, str]:
-    """Give the model of the maps of `layers`, of batch 1, detections as outputs in their place.
+    """Replace the outputs of `model`, the maps of `layers` at batch 1, by detections.
 
     `boxes` are float, (D, 4): left, top, right and bottom in shares of the image; `scores` are
-    float, (D,), in falling order; `classes` are int64, (D,), from 0, without the background. Which
-    boxes are detections says `how`.
+    float, (D,), in descending order; `classes` are int64, (D,), from 0, without the background.
+    `how` selects the boxes that are detections.
 
     Return the names of the tensors with all boxes, (1, A, 4), and with the probability of each
     class, (1, classes, A).
@@ -52,7 +52,7 @@ def add_detections(
 
 
 def _decoded(net: "_Nodes", offsets: str, around: NDArray[Any]) -> str:
-    """Append the boxes of `offsets` (1, A, 4) from the anchors `around`, as corners."""
+    """Append the decoding of `offsets` (1, A, 4) from the anchors `around`; return the corners."""
     variances = net.array(np.array(VARIANCES, np.float32))
     scaled = net.add("Div", offsets, variances)
     centres, extents = net.array(around[:, :2]), net.array(around[:, 2:])
@@ -106,7 +106,7 @@ class _Nodes:
         return name
 
     def joined(self, maps: Sequence[str], width: int) -> str:
-        """Append the rows of all anchors of `maps`, (1, A, width)."""
+        """Append the concatenation of `maps` as rows of all anchors, (1, A, width)."""
         shape = self.integers(1, -1, width)
         rows = [
             self.add("Reshape", self.add("Transpose", each, perm=[0, 2, 3, 1]), shape)
@@ -115,15 +115,15 @@ class _Nodes:
         return self.add("Concat", *rows, axis=1)
 
     def sliced(self, of: str, axis: int, start: int, end: int) -> str:
-        """Append a part of `of` along one axis."""
+        """Append the slice of `of` from `start` to `end` along `axis`."""
         return self.add("Slice", of, *(self.integers(each) for each in (start, end, axis)))
 
     def integers(self, *values: int) -> str:
-        """Return the name of a vector."""
+        """Add a constant vector; return its name."""
         return self.array(np.array(values, np.int64))
 
     def array(self, array: NDArray[Any] | np.generic) -> str:
-        """Return the name of a constant."""
+        """Add a constant; return its name."""
         name = self._name("constant")
         self._graph.initializer.append(numpy_helper.from_array(np.asarray(array), name))
         return name

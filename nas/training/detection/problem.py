@@ -1,9 +1,9 @@
-"""Detection as a problem: the loss of SSD, and mAP.
+"""The loss of SSD and the scores of a detection task.
 
-The loss (Liu et al. 2016, arXiv:1512.02325): anchors that overlap a box by half, and the best one
-for each box, are matched with it. Matched anchors learn its offsets (smooth L1) and its class
-(cross entropy), and three times as many others, those with the greatest loss, learn that they are
-background. Both sums are divided by the number of matched anchors.
+The loss (Liu et al. 2016, arXiv:1512.02325): anchors with an IoU of 0.5 or more with a box, and the
+best anchor for each box, are matched with that box. Matched anchors learn the offsets of the box
+(smooth L1) and its class (cross entropy). Three times as many other anchors, those with the
+greatest loss, learn the background class. Both sums are divided by the number of matched anchors.
 """
 
 from collections.abc import Mapping
@@ -27,11 +27,12 @@ _ROWS = 7  # a detection: image, left, top, width, height, score, class
 
 
 @dataclass(frozen=True)
-class DetectionFilter:
-    """Which boxes of an image are detections.
+class Selection:
+    """The rule that selects the detections among the boxes of an image.
 
-    Of each class those with a probability above `threshold`, at most `candidates`; of two that
-    overlap by more than `overlap` the more probable; of the rest the `most` probable.
+    In each class, at most `candidates` boxes with a probability above `threshold` are considered;
+    of two whose IoU is above `overlap` the less probable is dropped. The `most` probable of the
+    rest are the detections.
     """
 
     threshold: float = 0.01
@@ -41,22 +42,22 @@ class DetectionFilter:
 
 
 class Detection:
-    """Detection of `class_names` in images whose boxes are `boxes`.
+    """The problem of detecting `class_names` in images whose true boxes are `boxes`.
 
     The first `measured` images of `boxes` are those of validation and test.
     """
 
     def __init__(self, class_names: tuple[str, ...], boxes: Boxes, measured: int) -> None:
-        """Score detections of these classes."""
+        """Set the classes and the true boxes."""
         self.class_names, self.boxes, self.measured = class_names, boxes, measured
 
     def loss(self, outputs: Maps, targets: Tensor, smoothing: float = 0.0) -> Tensor:
-        """Return the loss of SSD of the maps of a network for targets (N, M, 6)."""
+        """Return SSD's loss of the maps `outputs` of a network for targets (N, M, 6)."""
         around, offsets, logits = flat(outputs, len(self.class_names))
         return ssd_loss(around, offsets, logits, targets, smoothing)
 
     def scores(self, device: torch.device) -> "DetectionScores":
-        """Return the scores of no images."""
+        """Return scores to which no image has been added."""
         return DetectionScores(self, device)
 
 
@@ -85,7 +86,7 @@ class DetectionScores:
 
     @property
     def sums(self) -> tuple[Tensor, ...]:
-        """Detections, which images were seen, and the losses; other processes add other images."""
+        """Detections, flags of the images seen, and losses; processes add different images."""
         return self._found, self._seen, self._loss
 
     def result(self) -> dict[str, float]:
@@ -150,7 +151,7 @@ def summed_loss(
 
 
 def match(around: Tensor, targets: Tensor) -> Tensor:
-    """Return the place of the target of each anchor, -1 for background, int64 of shape (N, A)."""
+    """Return the index of the target of each anchor, -1 for background; int64, shape (N, A)."""
     count, most = targets.shape[:2]
     iou: Tensor = box_iou(targets[..., CORNERS].reshape(-1, 4), corners_of(around))
     iou = iou.reshape(count, most, -1)

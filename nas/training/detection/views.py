@@ -1,8 +1,9 @@
-"""BoxViews: the parts of the images of a detection that are shown, and their boxes.
+"""The parts of images that a detector is trained on, with their boxes.
 
-The augmentation of SSD (Liu et al. 2016, arXiv:1512.02325, section 2.2): an image is shown smaller,
-on a canvas of the mean colour, then a part is drawn that overlaps a box by a random share, and it
-is mirrored. Boxes whose centre is outside the part are dropped, others are clipped to it.
+The augmentation of SSD (Liu et al. 2016, arXiv:1512.02325, section 2.2), each step at random: the
+image is shown smaller, on a canvas of the mean colour; a part of the canvas is chosen whose IoU
+with a box is at least a random value; the part is mirrored. Boxes whose centre is outside the part
+are dropped, others are clipped to it.
 """
 
 from dataclasses import dataclass
@@ -15,12 +16,12 @@ from nas.training.data.task import View
 from nas.training.decoding.decode import Window
 from nas.training.detection.boxes import Boxes, targets_of
 
-_OVERLAPS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)  # least IoU of a part with a box
-_TRIALS = 40  # parts that are drawn for a least overlap
-_SIDES = (0.3, 1.0)  # width and height of a part
-_RATIO = 2.0  # greatest width by height of a part, and the inverse
+_OVERLAPS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)  # lower limits of the IoU of a part with a box
+_TRIALS = 40  # parts that are drawn for one lower limit
+_SIDES = (0.3, 1.0)  # limits of the width and height of a part, in shares of the canvas
+_RATIO = 2.0  # the greatest ratio of the sides of a part
 _WHOLE = np.array([0.0, 0.0, 1.0, 1.0])
-_GRAIN = 2**24  # a random number is one of so many
+_GRAIN = 2**24  # the number of possible values of a random number
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -28,7 +29,7 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class BoxViews:
-    """The views of the images of `boxes`, which the labels of a batch number."""
+    """The views of the images of `boxes`; the labels of a batch are the numbers of its images."""
 
     boxes: Boxes
 
@@ -72,7 +73,10 @@ def _part(
 
 
 def _drawn(random: np.random.Generator, canvas: Floats, aspect: float) -> Floats:
-    """Return the parts of the `canvas` with an allowed ratio, (P, 4); `aspect` of its pixels."""
+    """Return random parts of the `canvas` with an allowed ratio of sides, (P, 4).
+
+    `aspect` is the width over the height of the canvas in pixels.
+    """
     shares = random.uniform(*_SIDES, (_TRIALS, 2))
     places = random.random((_TRIALS, 2)) * (1 - shares)
     ratio = aspect * shares[:, 0] / shares[:, 1]
@@ -92,7 +96,7 @@ def _iou(parts: Floats, corners: Floats) -> Floats:
 
 
 def _seen(classes: Labels, corners: Floats, part: Floats, mirrored: bool) -> tuple[Labels, Floats]:
-    """Return the boxes that a part shows, in shares of the part."""
+    """Return the classes and corners of the boxes in a part, in shares of the part."""
     centres = (corners[:, :2] + corners[:, 2:]) / 2
     kept = ((centres >= part[:2]) & (centres <= part[2:])).all(1)
     extent = part[2:] - part[:2]

@@ -20,7 +20,7 @@ _AT_LEAST, _AT_MOST = 15, 200
 _SECONDS = 2.0
 _SECONDS_TOGETHER = 20.0
 _FEWEST_ROUNDS = 5
-_SLOW = 50_000_000  # ns; the caches do not keep longer runs
+_SLOW = 50_000_000  # ns; longer runs gain nothing from warm caches
 _AT_ONCE = 16
 _PROFILED = 12
 
@@ -48,7 +48,7 @@ def measure_networks(
 ) -> list[Timing]:
     """Return the latencies of several networks, one run of each per round.
 
-    After 20 seconds no round begins, unless there were fewer than five.
+    After 20 seconds no further round starts, unless there were fewer than five.
     """
     loaded = [runtime.load(layers) for layers in networks]
     spent: list[list[int]] = [[] for _ in loaded]
@@ -66,10 +66,10 @@ def measure_networks(
 def measure_units(
     runtime: Runtime, pieces: Sequence[Piece], progress: Progress = ignore_progress
 ) -> dict[str, float]:
-    """Return the nanoseconds of every unit in `pieces`, by key: the middle over the pieces.
+    """Return the nanoseconds of every unit in `pieces`, by key: a trimmed mean over the pieces.
 
-    `progress` is called with the finished share. Several pieces are timed alternately, so that
-    weights are not always in the nearest cache, as in a whole network.
+    `progress` is called with the finished share. Several pieces are timed alternately, so that, as
+    in a whole network, weights are not always in the nearest cache.
     """
     found: dict[str, list[float]] = {}
     for start in range(0, len(pieces), _AT_ONCE):
@@ -83,7 +83,7 @@ def measure_units(
 
 
 def _middle(values: Sequence[float]) -> float:
-    """Return the mean of the middle half: a profile in microseconds is too coarse for a median."""
+    """Return the mean of the middle half; medians of times in whole microseconds are too coarse."""
     ordered = sorted(values)
     outer = len(ordered) // 4
     return mean(ordered[outer : len(ordered) - outer])
@@ -92,6 +92,6 @@ def _middle(values: Sequence[float]) -> float:
 def _timed(runtime: Runtime, run: Run) -> int:
     alone = runtime.device.kind == "cpu" and runtime.device.threads == 1
     clock = time.thread_time_ns if alone else time.perf_counter_ns
-    began = clock()
+    start = clock()
     run()
-    return clock() - began
+    return clock() - start

@@ -1,8 +1,8 @@
 """onnxruntime on the CPU, with default optimisations and its own kernel profile.
 
-It computes convolutions in its own layout (NCHWc) if their channels allow it, and otherwise
-reorders the map, for example before a shuffle. A layer timed alone would include both reorderings.
-So layers are timed inside blocks, and a reordering counts for an adjacent layer.
+It computes convolutions in its own layout (NCHWc) if their channels allow it, and reorders the map
+before other layers, for example a shuffle. The time of a layer alone would include both
+reorderings. So layers are timed inside blocks, and a reordering counts for an adjacent layer.
 """
 
 import json
@@ -31,7 +31,7 @@ class OnnxRuntime:
     """Runs networks with onnxruntime's CPU provider, with `threads` threads per operator."""
 
     def __init__(self, threads: int = 1) -> None:
-        """Set up the device."""
+        """Describe the device."""
         version = onnxruntime.__version__
         self.device = Device("cpu", cpu_name(), "onnxruntime", version, threads)
 
@@ -72,7 +72,7 @@ class OnnxRuntime:
 
     def _load(self, layers: Sequence[Layer], options: Any) -> tuple[Run, Any]:
         weights: dict[str, Arrays] = {}
-        for part in networks(layers):  # their values do not affect the time
+        for part in networks(layers):  # the values of the weights do not affect the time
             weights |= folded_weights(build(part, torch.Generator().manual_seed(0)).eval(), part)
         model = onnx_model(layers, weights, _OPSET).SerializeToString()
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
@@ -89,10 +89,10 @@ class OnnxRuntime:
 
 
 def _owners(kernels: Sequence[str], layers: Sequence[Layer]) -> Iterator[str | None]:
-    """Yield the layer that each kernel of one run counts for, None at the ends of a network.
+    """Yield the layer to which each kernel of one run is assigned, None at the ends of a network.
 
-    A reordering into onnxruntime's layout counts for the layer before it, a reordering out of it
-    for the layer after it.
+    A reordering into onnxruntime's layout is assigned to the layer before it, a reordering out of
+    it to the layer after it.
     """
     names = {layer.name for layer in layers}
     known = [_layer(kernel, names) for kernel in kernels]
@@ -123,7 +123,7 @@ def _network(name: str) -> str:
 
 
 def _sum(owners: Sequence[str | None], kernels: Sequence[dict[str, Any]]) -> Profile:
-    """Return the nanoseconds of each layer in one run; the profile counts in microseconds."""
+    """Return the nanoseconds of each layer in one run; the profile is in microseconds."""
     spent: dict[str, float] = {}
     for owner, kernel in zip(owners, kernels, strict=True):
         if owner is not None:

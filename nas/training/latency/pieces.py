@@ -1,8 +1,8 @@
 """The pieces of networks to time, so that every unit of a space is timed.
 
 A piece is a stage of up to two blocks, so that a unit is timed between its neighbours. A space has
-tens of thousands of pieces, but few distinct units: a few pieces with many new units cover all. For
-kinds that plan whole networks, the pieces are whole networks.
+tens of thousands of pieces, but few distinct units: a few pieces contain all units. For kinds that
+plan whole networks, the pieces are whole networks.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,8 +32,8 @@ Piece = list[Layer]
 def covering_pieces(costs: CostModel, rng: np.random.Generator) -> list[Piece]:
     """Return pieces that contain every unit of the space, in a random order.
 
-    `costs` has the space and its input, but no table. Choices that do not affect the time are
-    random.
+    `costs` has the space and its input, but no latency table. Choices that do not affect the time
+    are random.
     """
     if isinstance(costs.space.kind, NetworkKind):
         chosen = _whole_networks(costs, rng)
@@ -63,7 +63,7 @@ def _renamed(layer: Layer, prefix: str) -> Layer:
 
 
 class _Collector:
-    """A placeholder for a table: records the units that are requested."""
+    """A substitute for a latency table that records the units it is asked for."""
 
     fixed = 0
 
@@ -85,18 +85,18 @@ def _whole_networks(costs: CostModel, rng: np.random.Generator) -> list[Piece]:
     """Return members that contain every unit of the space."""
     collector = _Collector()
     model = replace(costs, table=collector)
-    everyone = members(costs.space)
+    every = members(costs.space)
     chosen = []
-    for index in rng.permutation(len(everyone)):
+    for index in rng.permutation(len(every)):
         known = len(collector.keys)
-        model.cost(everyone[int(index)])
+        model.cost(every[int(index)])
         if len(collector.keys) > known:
-            chosen.append(costs.layers(everyone[int(index)]))
+            chosen.append(costs.layers(every[int(index)]))
     return chosen
 
 
 def _ends(costs: CostModel, table: OptionTable) -> Iterator[Piece]:
-    """Yield the stem, and the head after every width."""
+    """Yield the stem, and the head for each width of the last stage."""
     net = Builder(costs.adaptation.input)
     lower_stem(costs.space, net, costs.adaptation)
     yield net.layers
@@ -127,7 +127,7 @@ def _stages(costs: CostModel, table: OptionTable, rng: np.random.Generator) -> I
 
 
 def _shapes(options: StageOptions, rng: np.random.Generator) -> Iterator[Mapping[str, Value]]:
-    """Yield the choices of each kind of block with a possible depth of two or more."""
+    """Yield the choices of each kind of block, with a depth of two or more if possible."""
     found: dict[tuple[tuple[str, Value], ...], int] = {}
     for row, values in enumerate(options.values):
         depth = int(values["depth"])
@@ -140,7 +140,7 @@ def _shapes(options: StageOptions, rng: np.random.Generator) -> Iterator[Mapping
 
 
 def _covering(pieces: Sequence[Piece], rng: np.random.Generator) -> list[Piece]:
-    """Return some of `pieces` with all their units, those with many new units first."""
+    """Return some of `pieces` that contain all units, by a greedy set cover."""
     keys = [{unit.key for unit in latency_units(piece)} for piece in pieces]
     order = rng.permutation(len(pieces)).tolist()
     have: set[str] = set()

@@ -1,4 +1,4 @@
-"""The port of a runtime to measure latency."""
+"""The interface of a runtime that measures latency."""
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
@@ -29,9 +29,9 @@ class Runtime(Protocol):
     def profile(self, layers: Sequence[Layer], runs: int) -> list[Profile]:
         """Return the nanoseconds of each layer by name, for each of `runs` runs.
 
-        `layers` may be several separate networks, each with its own prefix up to the first dot.
-        Work between two layers counts for one of them; work at the ends of a network for none.
-        Layers that are fused into another have no entry.
+        `layers` may be several separate networks; the names of each have a common prefix, up to
+        the first dot. Time between two layers counts for one of them, time at the ends of a network
+        for none. Layers that are fused into another have no entry.
         """
         ...
 

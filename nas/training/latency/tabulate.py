@@ -1,8 +1,8 @@
 """The latency table of a space: time its units, then check its predictions on whole networks.
 
-The sum over the units is not the time of a network: its caches are colder, and each run has a fixed
-cost. Half of a sample of whole networks determines a factor and a fixed time for this; the other
-half measures the error of the prediction.
+The sum over the units is not the time of a network, which has colder caches and a fixed time per
+run. Half of a sample of whole networks determines a factor and a fixed time that correct for this;
+the other half measures the error of the prediction.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ from nas.training.latency.measure import Progress, ignore_progress, measure_netw
 from nas.training.latency.pieces import covering_pieces
 from nas.training.latency.runtime import Runtime
 
-_QUANTA = ((50_000_000, 100), (500_000_000, 1_000))  # keeps exact counting possible
+_QUANTA = ((50_000_000, 100), (500_000_000, 1_000))  # ns; coarse enough for exact counting
 _COARSEST = 10_000
 _BANDS = 6
 
@@ -31,8 +31,9 @@ def measure_table(
 ) -> LatencyTable:
     """Return the latency table of the space of `costs`, measured with `runtime`.
 
-    `networks`, 4 or more, are timed as a whole: every other one sets the scale, the others measure
-    the error. `progress` is called with the finished share.
+    `networks`, 4 or more, is the number of networks that are timed as a whole: every other one
+    determines the scale, the others measure the error. `progress` is called with the finished
+    share.
     """
     rng = np.random.default_rng(seed)
     pieces = covering_pieces(costs, rng)
@@ -68,7 +69,7 @@ def measure_table(
 def sample_networks(
     costs: CostModel, count: int, rng: np.random.Generator
 ) -> list[tuple[list[Layer], int]]:
-    """Return `count` networks of all sizes with their madds, from bands of equal ratio in turn."""
+    """Return up to `count` networks with their madds, evenly spread over the log of the madds."""
     space = feasible_space(costs, ())
     most = space.largest("madds")
     least = costs.cost(space.smallest("madds")).madds
@@ -90,7 +91,7 @@ def scale(summed: Floats, measured: Floats) -> tuple[float, float]:
     factor, fixed = np.linalg.lstsq(both, np.ones(len(both)), rcond=None)[0].tolist()
     if fixed >= 0 and factor > 0:
         return factor, fixed
-    alone = summed / measured  # through the origin, the best non-negative fit
+    alone = summed / measured  # the best fit without a fixed time
     return float(alone.sum() / (alone**2).sum()), 0.0
 
 

@@ -26,7 +26,7 @@ class TorchRuntime:
     """Runs networks on one PyTorch device."""
 
     def __init__(self, device: torch.device, threads: int = 1) -> None:
-        """Set up the device."""
+        """Describe the device."""
         cuda = device.type == "cuda"
         name = torch.cuda.get_device_name(device) if cuda else cpu_name()
         self.device = Device(device.type, name, "torch", torch.__version__, threads)
@@ -98,7 +98,7 @@ class _CpuClock:
 
 
 class _CudaClock:
-    """Marks in the queue of a GPU; they can be read when the GPU has reached the last one."""
+    """Events in the queue of a GPU; they can be read when the GPU has reached the last one."""
 
     def __init__(self) -> None:
         self._marks: list[Any] = []

@@ -1,1 +1,1 @@
-"""One training: session, optimiser, schedule, batches, checkpoints."""
+"""The training of one network: session, optimiser, schedule, batches, checkpoints."""

@@ -1,4 +1,4 @@
-"""Batches: an interface to the images of a split, and the size of an epoch."""
+"""The interface to the batches of a split, and the size of an epoch."""
 
 from collections.abc import Iterator
 from typing import Protocol, Self
@@ -9,7 +9,7 @@ from torch import Tensor
 from nas.training.loop.data_parallel import ALONE, Team
 
 Batch = tuple[Tensor, Tensor]
-"""Images of shape (N, 3, H, W), stored channels last, and their labels (N,), on the device."""
+"""Images of shape (N, C, H, W), stored channels last, and their targets (N, ...), on the device."""
 
 
 class Batches(Protocol):
@@ -37,11 +37,11 @@ class Batches(Protocol):
         """
 
     def ordered(self, batch_size: int, team: Team = ALONE) -> Iterator[Batch]:
-        """Yield every image once, in order, not augmented; `team` shares out whole batches."""
+        """Yield every image once, in order, not augmented; a `team` divides whole batches."""
 
 
 def steps_of_epoch(images: int, batch_size: int) -> int:
-    """Return the number of batches of a shuffled epoch: full ones, at least one."""
+    """Return the number of batches of a shuffled epoch: the full ones, but at least one."""
     return max(1, images // batch_size)
 
 

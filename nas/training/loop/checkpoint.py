@@ -1,8 +1,9 @@
 """Checkpoint: the state of a training after an epoch or within one, to resume it exactly.
 
-Two files: `state-<epoch>.safetensors` holds the tensors (weights, their average, the optimiser, the
-random numbers), `checkpoint.json` names it with its SHA-256 and holds everything else. It is
-replaced when the tensors are on the disk, so that a kill at any time leaves a valid checkpoint.
+There are two files: `state-<epoch>.safetensors` has the tensors (weights, their average, the
+optimiser, the random generator), `checkpoint.json` has its name, its SHA-256 and all other values.
+`checkpoint.json` is replaced after the tensors are written, so that a valid checkpoint remains if
+the process is killed at any time.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from nas.errors import StorageError, TaskError
 from nas.storage import Storage
-from nas.training.loop.epoch import BegunEpoch, EpochResult
+from nas.training.loop.epoch import EpochResult, EpochState
 from nas.training.loop.session import Session
 
 _NAME = "checkpoint.json"
@@ -26,14 +27,14 @@ _STATE = "state-"
 def save_checkpoint(session: Session, folder: Storage, history: Sequence[EpochResult]) -> None:
     """Write the state of `session`, which trained the epochs of `history`, into `folder`.
 
-    An epoch that it has begun is continued after its last step.
+    An unfinished epoch will be continued after its last step.
 
     Raises:
         TaskError: the folder cannot be written; the previous checkpoint is kept.
         StorageError: the storage cannot be reached, or refuses; it is kept, too.
     """
-    begun = session.begun
-    within = f"-{begun.steps}" if begun else ""
+    epoch = session.unfinished
+    within = f"-{epoch.steps}" if epoch else ""
     name = f"{_STATE}{session.epoch:05d}{within}.safetensors"
     try:
         sha256 = folder.write(name, save(_tensors(session)))
@@ -43,7 +44,7 @@ def save_checkpoint(session: Session, folder: Storage, history: Sequence[EpochRe
             "file": name,
             "sha256": sha256,
             "average_steps": session.average.steps if session.average else 0,
-            "begun": {"steps": begun.steps, "seconds": begun.seconds} if begun else None,
+            "begun": {"steps": epoch.steps, "seconds": epoch.seconds} if epoch else None,
             "history": [result.to_row() for result in history],
         }
         folder.write(_NAME, json.dumps(document, indent=1).encode())
@@ -58,10 +59,10 @@ def save_checkpoint(session: Session, folder: Storage, history: Sequence[EpochRe
 
 
 def restore_checkpoint(session: Session, folder: Storage) -> list[EpochResult]:
-    """Load the checkpoint in `folder` into `session`; return its epochs, [] without one.
+    """Load the checkpoint in `folder` into `session`; return its epochs, [] without a checkpoint.
 
     Raises:
-        TaskError: it is damaged, or of another network.
+        TaskError: it is damaged, or belongs to another network.
         StorageError: the storage cannot be reached, or refuses.
     """
     if not folder.has(_NAME):
@@ -75,14 +76,14 @@ def restore_checkpoint(session: Session, folder: Storage) -> list[EpochResult]:
         _load(session, tensors, document["average_steps"])
         if begun := document.get("begun"):
             loss, random = tensors["begun.loss"].to(session.device), tensors["begun.random"]
-            session.begun = BegunEpoch(begun["steps"], loss, random, begun["seconds"])
+            session.unfinished = EpochState(begun["steps"], loss, random, begun["seconds"])
         history = [EpochResult.of_row(result) for result in document["history"]]
-    except StorageError:  # is a ValueError, too
+    except StorageError:  # it is also a ValueError
         raise
     except (OSError, ValueError, SafetensorError, RuntimeError, KeyError, TypeError) as error:
-        told = str(error).splitlines()[0][:120]
+        detail = str(error).splitlines()[0][:120]
         raise TaskError(
-            f"the checkpoint {folder.file(_NAME)} cannot be used ({told}).",
+            f"the checkpoint {folder.file(_NAME)} cannot be used ({detail}).",
             f"Delete {folder}: the training then starts again.",
         ) from error
     session.epoch = document["epoch"]
@@ -99,8 +100,8 @@ def _tensors(session: Session) -> dict[str, Tensor]:
             if isinstance(value, Tensor):
                 found[f"optimiser.{index}.{name}"] = value
     found["random"] = session.random.get_state()
-    if session.begun:
-        found |= {"begun.loss": session.begun.loss, "begun.random": session.begun.random}
+    if epoch := session.unfinished:
+        found |= {"begun.loss": epoch.loss, "begun.random": epoch.random}
     return {key: value.detach().cpu().contiguous() for key, value in found.items()}
 
 
@@ -112,7 +113,7 @@ def _load(session: Session, tensors: dict[str, Tensor], average_steps: int) -> N
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in _part(tensors, "optimiser.").items():
         index, _, name = key.partition(".")
-        # the layout of the weights; with another one, optimiser steps are slow
+        # use the memory layout of the weights: with another one, optimiser steps are slow
         kept = value.to(memory_format=torch.channels_last) if value.ndim == 4 else value
         state.setdefault(int(index), {})[name] = kept
     groups = session.optimiser.state_dict()["param_groups"]

@@ -1,8 +1,8 @@
 """Data parallel: several processes train one network, each on its part of every batch.
 
-Batch norms, losses and gradients are those of the whole batch, and all processes draw the same
+Batch norms, losses and gradients are computed over the whole batch, and all processes draw the same
 random numbers: the result equals that of one process up to the rounding of sums. The parts of a
-batch are equal, so that means over processes are means over images.
+batch have equal sizes, so that means over processes are means over images.
 """
 
 from collections.abc import Callable
@@ -44,7 +44,7 @@ class Team:
         return whole[self.rank * each : (self.rank + 1) * each]
 
     def turns(self, parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Return every `size`-th of `parts`, beginning with the `rank`-th: none is left out."""
+        """Return every `size`-th of `parts` from the `rank`-th on; the team covers all parts."""
         return parts[self.rank :: self.size]
 
     def add(self, *sums: Tensor) -> None:
@@ -53,15 +53,15 @@ class Team:
             dist.all_reduce(tensor)
 
     def check(self, batch_size: int, images: int) -> None:
-        """Make sure that a batch of `batch_size`, out of `images`, can be cut into equal parts.
+        """Check that batches of `batch_size` of `images` can be divided into equal parts.
 
         Raises:
-            TaskError: it cannot.
+            TaskError: they cannot be divided, or the parts have fewer than two images.
         """
         if batch_size % self.size:
             near = max(1, round(batch_size / self.size)) * self.size
             raise TaskError(
-                f"batches of {batch_size} cannot be shared out equally among {self.size} workers.",
+                f"batches of {batch_size} cannot be divided equally among {self.size} workers.",
                 f"Give a number of --workers that divides it, or --set batch_size={near}.",
             )
         if min(batch_size, images) < 2 * self.size:
@@ -81,7 +81,7 @@ ALONE = Team()
 
 
 def share_norms(network: Network) -> None:
-    """Make the batch norms of `network` use the whole batch of the team."""
+    """Make the batch norms of `network` use the statistics of the team's whole batch."""
     network.change_modules(_shared)
 
 
@@ -91,7 +91,7 @@ def norms_of(network: nn.Module) -> list[Norm]:
 
 
 def unsynchronised(network: nn.Module) -> AbstractContextManager[Any]:
-    """Return a context without the averaging of gradients, for all parts but the last."""
+    """Return a context without averaging of gradients, for all parts of a batch but the last."""
     return network.no_sync() if isinstance(network, DistributedDataParallel) else nullcontext()
 
 
@@ -113,9 +113,9 @@ _mean: Callable[[Tensor], Tensor] = _Mean.apply
 
 
 class SharedBatchNorm(nn.BatchNorm2d):
-    """A batch norm over the equal parts of all processes; torch's needs a GPU.
+    """A batch norm over the equal parts of all processes; torch's SyncBatchNorm needs a GPU.
 
-    Shapes and values are those of `nn.BatchNorm2d` on the whole batch.
+    Shapes and values equal those of `nn.BatchNorm2d` on the whole batch.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -130,7 +130,7 @@ class SharedBatchNorm(nn.BatchNorm2d):
         return centred * scale[:, None, None] + self.bias[:, None, None]
 
     def _remember(self, mean: Tensor, variance: Tensor, values: int) -> None:
-        """Update the running statistics; a channel has `values` numbers in this process."""
+        """Update the running statistics; this process has `values` numbers per channel."""
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
@@ -144,7 +144,7 @@ class SharedBatchNorm(nn.BatchNorm2d):
 
 
 def _shared(module: nn.Module) -> nn.Module:
-    """Return a batch norm over the team with the tensors of `module`; others unchanged."""
+    """Return a batch norm over the team with the tensors of `module`; other modules unchanged."""
     if not isinstance(module, nn.BatchNorm2d) or isinstance(module, SharedBatchNorm):
         return module
     if module.weight.is_cuda:
@@ -152,5 +152,5 @@ def _shared(module: nn.Module) -> nn.Module:
         return synced
     shared = SharedBatchNorm(module.num_features, eps=module.eps, momentum=module.momentum)
     shared.load_state_dict(module.state_dict())
-    shared.weight, shared.bias = module.weight, module.bias  # the optimiser has these
+    shared.weight, shared.bias = module.weight, module.bias  # the optimiser refers to these
     return shared

@@ -1,8 +1,8 @@
 """Decoders: processes that decode images for a training, run by a DataLoader.
 
 They belong to the training process, not to one training: a worker keeps them from trial to trial.
-A request holds everything that a decoder needs, so that one set serves all splits and tasks.
-Decoders end with the process that started them.
+A request has all the data that a decoder needs, so that the same decoders serve all splits and
+tasks. Decoders end with the process that started them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,8 +23,8 @@ _AHEAD = 4  # batches to decode in advance, at least
 
 
 @dataclass(frozen=True)
-class DecodeRequest:
-    """A batch to decode: encoded images or their paths, the numbers of each, and how to cut."""
+class Request:
+    """A batch to decode: encoded images or their paths, the numbers of each, and the crop."""
 
     images: Sequence[bytes | str]
     draws: Sequence[Sequence[float]]
@@ -75,7 +75,7 @@ class Decoders:
     """Decodes batches ahead of the training, in separate `processes`."""
 
     def __init__(self, processes: int) -> None:
-        """Start no process before the first request."""
+        """Set the number of processes; they start at the first request."""
         self.processes = processes
         self._requests, self._epoch = _Requests(), 0
         self._loader: DataLoader[Decoded] = DataLoader(
@@ -86,7 +86,7 @@ class Decoders:
             collate_fn=_unchanged,  # arrays come through a pipe: /dev/shm is small in containers
             persistent_workers=True,
             prefetch_factor=max(2, -(-_AHEAD // processes)),
-            generator=torch.Generator(),  # each epoch would draw from the global one
+            generator=torch.Generator(),  # otherwise each epoch draws from the global generator
         )
 
     def decode(self, requests: Iterable[DecodeRequest]) -> Iterator[Decoded]:
@@ -101,28 +101,28 @@ class Decoders:
             for decoded in self._loader:
                 yield decoded
                 if mine != self._epoch:
-                    raise RuntimeError("another epoch has begun")
+                    raise RuntimeError("another epoch has started")
 
 
 @contextmanager
 def lost_decoders_named() -> Iterator[None]:
-    """Turn the loss of a decoder process into a NasError; the next epoch starts new ones.
+    """Turn the loss of a decoder process into a NasError; the next epoch starts new processes.
 
-    torch raises its error from a signal, anywhere in the main thread.
+    torch raises its error from a signal handler, anywhere in the main thread.
 
     Raises:
-        NasError: one was lost.
+        NasError: a decoder process was lost.
     """
     try:
         yield
     except RuntimeError as error:
-        told = str(error).splitlines()[0] if str(error) else ""
-        if not told.startswith("DataLoader worker"):
+        detail = str(error).splitlines()[0] if str(error) else ""
+        if not detail.startswith("DataLoader worker"):
             raise
         close()
-        raise NasError(  # not the task's fault: the images are unchanged
-            f"a process that decodes images was lost ({told.rstrip('. ')}).",
-            "If memory ran out, give fewer --loaders; the next training starts new ones.",
+        raise NasError(  # not a TaskError: the images are not the cause
+            f"a process that decodes images was lost ({detail.rstrip('. ')}).",
+            "If memory ran out, give fewer --loaders; the next training starts new processes.",
         ) from None
 
 
@@ -131,13 +131,13 @@ _wanted = 0
 
 
 def use_processes(count: int) -> None:
-    """Set the number of decoder processes; 0: one for each training thread."""
+    """Set the number of decoder processes for each training; 0: one for each training thread."""
     global _wanted
     _wanted = count
 
 
 def processes_in_use() -> int:
-    """Return the number that `use_processes` set."""
+    """Return the number of decoder processes that `use_processes` set."""
     return _wanted
 
 

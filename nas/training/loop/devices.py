@@ -10,7 +10,7 @@ from nas.units import plural
 
 
 def default_device() -> torch.device:
-    """Return the first CUDA device, or the CPU where there is none."""
+    """Return the current CUDA device, or the CPU if there is none."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -20,21 +20,21 @@ def device_name(device: torch.device) -> str:
 
 
 def describe_devices() -> str:
-    """Return one line on what this machine trains with, e.g. `2 CPU cores, no GPU`."""
+    """Return a line with the CPU cores and GPUs of this machine, e.g. `2 CPU cores, no GPU`."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return f"{plural(cores or 1, 'CPU core')}, {', '.join(names) or 'no GPU'}"
 
 
 def usual_threads(processes: int = 1) -> int:
-    """Return how many CPU threads each of `processes` that train on this machine should have.
+    """Return the default number of CPU threads of each of `processes` that train on this machine.
 
-    OMP_NUM_THREADS sets it. Else it is one on a CPU, and with a GPU an equal part of the cores,
-    to decode images.
+    It is OMP_NUM_THREADS if set. Otherwise it is one without a GPU, and with a GPU an equal part of
+    the cores, to decode images.
     """
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    if told.isdigit() and int(told) > 0:
-        return int(told)
+    setting = os.environ.get("OMP_NUM_THREADS", "")
+    if setting.isdigit() and int(setting) > 0:
+        return int(setting)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     return max(1, cores // processes) if default_device().type == "cuda" else 1
 

@@ -1,4 +1,4 @@
-"""One epoch of a training: its results, and its state while it is in progress."""
+"""The results of one epoch of a training, and its state while it is in progress."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -15,9 +15,10 @@ class EpochResult:
 
     `epoch` counts from 1; `train_loss` is the mean of the minimised losses, with label smoothing
     and augmentation; `seconds` is the time of training and validation, `images_per_second` the
-    speed of training alone. `lr` is that of the last step. `profile` holds the laps of
-    `nas.study.time_profile` and the number of training images, if the session measures them.
-    `by_class`, of the last epoch, has the metrics of each class by name if the task measures them.
+    speed of training alone. `lr` is the learning rate of the last step. `profile` has the seconds
+    of each part (`nas.study.time_profile`) and the number of training images, if the session
+    measures them. `by_class`, only for the last epoch, has the metrics of each class by name if the
+    task measures them.
 
     If `train_loss` is not finite, the epoch is not validated and has no metrics.
     """
@@ -45,11 +46,11 @@ class EpochResult:
 
 
 @dataclass(slots=True)
-class BegunEpoch:
-    """An epoch in progress: its steps so far, and what else continues it after them.
+class EpochState:
+    """The state of an epoch in progress: its finished steps, and the values to continue it.
 
-    `loss` is the sum of the losses, on the device; `random` the state of the generator before the
-    first step, and `seconds` the time that an earlier session took for it.
+    `loss` is the sum of the losses, on the device; `random` is the state of the generator before
+    the first step, and `seconds` the time that earlier sessions spent on the epoch.
     """
 
     steps: int

@@ -1,9 +1,10 @@
-"""Fitting: the settings of a default recipe that depend on the length of the schedule.
+"""Set the fields of a default recipe that depend on the length of the schedule.
 
-A schedule of E epochs over N images shows N x E images. If it shows few, small batches take more
-steps and learn more; if it shows many, larger batches cost no error and are quicker on a GPU. In a
-few epochs a small network does not overfit, so that augmentation and label smoothing only slow it
-down. `benchmarks/results/recipe.md` has the measurements.
+A schedule of E epochs over N images shows N x E images. If N x E is small, small batches give more
+steps and a lower error; if it is large, larger batches do not increase the error and are faster on
+a GPU.
+In a few epochs a small network does not overfit, so that augmentation and label smoothing only slow
+its learning. `benchmarks/results/recipe.md` has the measurements.
 """
 
 import math
@@ -15,20 +16,20 @@ from nas.training.loop.recipe import Recipe
 
 _BATCHES = ((250_000, 32), (1_000_000, 64), (20_000_000, 128))  # (shown images below, batch size)
 _LARGEST = 256
-_RATE = 0.1 / math.sqrt(32)  # peak, times the square root of the batch size
-_WARMUP = (0.1, 800)  # at most this share of the schedule, and so many steps
-_LONG = 12  # epochs, from which images are augmented and labels smoothed
+_RATE = 0.1 / math.sqrt(32)  # the peak learning rate over the square root of the batch size
+_WARMUP = (0.1, 800)  # the largest share of the schedule, and the largest number of steps
+_LONG = 12  # the least number of epochs for which images are augmented and labels smoothed
 _SMOOTHING = 0.1
-_RECALIBRATED = 1024  # images that recompute the batch-norm statistics
+_RECALIBRATED = 1024  # images from which the batch-norm statistics are recomputed
 
 
 def fitted(recipe: Recipe, images: int, epochs: int) -> Recipe:
     """Return `recipe` with the fields of its `by_schedule` set for `epochs` over `images`.
 
-    Rate, warm-up and the batches for statistics follow the batch size, also one that is not
-    fitted. The rate grows with its square root (Krizhevsky 2014), and the warm-up is a number of
-    steps. Equal arguments give an equal recipe; a fitted recipe can be fitted again, for any
-    schedule, with the result of the original.
+    Learning rate, warm-up and the batches for statistics depend on the batch size, even if it is
+    not fitted. The rate grows with its square root (Krizhevsky 2014), and the warm-up is limited in
+    steps. Equal arguments give an equal recipe. Fitting a fitted recipe again gives the same result
+    as fitting the original.
     """
     size = recipe.batch_size
     if "batch_size" in recipe.by_schedule:
@@ -47,5 +48,5 @@ def fitted(recipe: Recipe, images: int, epochs: int) -> Recipe:
 
 
 def _batch_size(shown: int, least: int) -> int:
-    """Return the size of a batch for a schedule that shows so many images, `least` or more."""
+    """Return the batch size, at least `least`, for a schedule that shows `shown` images."""
     return max(least, next((size for below, size in _BATCHES if shown < below), _LARGEST))

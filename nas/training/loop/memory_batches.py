@@ -1,4 +1,4 @@
-"""Feed: batches of one split that is held on a device, each augmented as a whole."""
+"""Batches of a split whose images are all on the device, each augmented as a whole."""
 
 import copy
 from collections.abc import Iterator
@@ -20,10 +20,10 @@ NO_AUGMENTATION = Augmentation(crop_padding=0, flip=False)
 class Feed:
     """Batches of one split: images scaled by the task's mean and deviation, and labels.
 
-    The bytes stay on the device, shape (N, C, H, W), without another copy: on the CPU they stay in
-    the split, which may be a mapped file. Each batch is selected, padded, cropped and mirrored
-    there, and stored `channels_last`.
-    Random numbers come from the CPU once an epoch, so that they are the same on every device.
+    The images are on the device as uint8, shape (N, C, H, W). On the CPU they are not copied from
+    the split, which may be a mapped file. Each batch is selected, padded, cropped and mirrored on
+    the device, and stored `channels_last`. The random numbers of an epoch are drawn on the CPU, so
+    that they are the same on every device.
     """
 
     def __init__(
@@ -35,11 +35,11 @@ class Feed:
     ) -> None:
         """Move `split` to `device`; crops may include `augment.crop_padding` black pixels."""
         _, self._height, self._width = task.input
-        # a copy: the cache of feeds must not keep the given split alive
+        # a new object, so that the cache of feeds does not keep the given split alive
         self._split = replace(split) if device.type == "cpu" else _moved(split, device)
         self._labels = self._split.labels
         self._augment = augment
-        self._side: int | None = None  # None: the size of the images
+        self._side: int | None = None  # None: the images keep their size
         self._device = device
         self._mean = 255 * torch.tensor(task.mean, device=device)[:, None, None]
         self._scale = 1 / (255 * torch.tensor(task.std, device=device)[:, None, None])
@@ -51,7 +51,7 @@ class Feed:
     def at(self, side: int) -> Self:
         """Return the same images, augmented at their own size, then scaled to `side` pixels.
 
-        Bilinear with antialiasing: each pixel is the mean of those that it replaces.
+        Scaling is bilinear with antialiasing.
         """
         other = copy.copy(self)
         other._side = side
@@ -84,7 +84,7 @@ class Feed:
             yield self._batch(*(team.part(part[chosen]) for part in plan))
 
     def ordered(self, batch_size: int, team: Team = ALONE) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield every image once, in order, not augmented; `team` shares out whole batches."""
+        """Yield every image once, in order, not augmented; a `team` divides whole batches."""
         places = torch.arange(len(self._labels), device=self._device)
         for some in team.turns(torch.split(places, batch_size)):
             yield self._scaled(self._split.pick(some)), self._labels[some]
@@ -99,7 +99,7 @@ class Feed:
         return self._scaled(images), self._labels[index]
 
     def _scaled(self, images: Tensor) -> Tensor:
-        """Return bytes (N, C, H, W) as floats at the chosen size, stored channels last."""
+        """Return uint8 images (N, C, H, W) normalised, at the chosen size, stored channels last."""
         scaled = images.float().sub_(self._mean).mul_(self._scale)
         if self._side is not None:
             size = (self._side, self._side)
@@ -108,7 +108,7 @@ class Feed:
 
 
 def _moved(split: Split, device: torch.device) -> Split:
-    """Return `split` on `device`; it is moved in parts, to hold its images only once."""
+    """Return `split` on `device`; it is copied in parts, to limit the additional memory."""
     whole = torch.empty((len(split), *split.image_shape), dtype=torch.uint8, device=device)
     place = 0
     for images in split.chunks(_MOVED):

@@ -1,4 +1,4 @@
-"""Optimisers: those of torch.optim that a recipe names, with its weight decay."""
+"""The optimiser of torch.optim that a recipe names, with its weight decay."""
 
 import torch
 from torch import nn
@@ -9,7 +9,7 @@ from nas.training.loop.recipe import Recipe
 def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """Return the optimiser of `recipe` over the weights of `network`.
 
-    `foreach` updates all weights of a group at a time, on a CPU too.
+    `foreach` updates all weights of a group together, also on a CPU.
     """
     parameters = list(network.parameters())
     spared_decay = recipe.weight_decay if recipe.decay_norms else 0.0

@@ -1,4 +1,4 @@
-"""Out of memory: a training continues with the same batches in smaller parts."""
+"""After an out-of-memory error, train with the same batches in smaller parts."""
 
 import gc
 from dataclasses import replace
@@ -9,16 +9,16 @@ from nas.training.loop.recipe import Recipe
 
 
 def in_halves(recipe: Recipe) -> Recipe | None:
-    """Return `recipe` with twice as many parts a batch; None if a part would be one image.
+    """Return `recipe` with twice as many parts per batch; None if a part would be one image.
 
-    The optimiser step is the same: gradients add up over the parts.
+    The optimiser step is the same: gradients are accumulated over the parts.
     """
     parts = 2 * recipe.accumulation
     return None if recipe.batch_size // parts < 2 else replace(recipe, accumulation=parts)
 
 
 def halving_note(recipe: Recipe) -> str:
-    """Return the note on a training by `recipe`, which `in_halves` returned."""
+    """Return the note about a training by `recipe`, a result of `in_halves`."""
     size, parts = recipe.batch_size, recipe.accumulation
     return f"out of memory: batches of {size} in {parts} parts of {size // parts}"
 

@@ -1,11 +1,11 @@
 """Recipe: the settings of a training, as data.
 
-A trial never restarts at a rung; `rungs` determines its learning rate there. `continue`: one
-schedule covers the full fidelity, and earlier rungs are prefixes of it. A network judged at epoch 3
-of 9 has the first three epochs of the schedule, with a high rate. `complete`: each rung ends its
-own cycle, in which the rate rises and then falls to 0, so that networks are judged as at the end.
-In both cases all trials of a rung are comparable. Outside of a search there are no rungs, and both
-are one schedule.
+A trial never restarts at a rung; `rungs` determines its learning rate there. With `continue` one
+schedule covers the full fidelity, and a rung is reached within it: a network judged at epoch 3 of 9
+has trained for the first three epochs of the schedule, with a high rate. With `complete` the rate
+rises and falls to 0 before each rung, so that networks are judged at the end of a cycle. In both
+cases all trials of a rung are comparable. Outside of a search there are no rungs, and both settings
+give the same schedule.
 
 A schedule is scaled to the requested epochs: milestones 200 of 400 become 20 of 40.
 """
@@ -34,26 +34,27 @@ AtRungs: TypeAlias = Literal["continue", "complete"]
 class Recipe:
     """The settings of training.
 
-    `epochs` is full fidelity by default; `lr` is the peak, reached linearly after `warmup_epochs`.
-    Then it falls to 0 at the end by a half cosine or linearly (`triangular`), or is multiplied by
-    `lr_factor` at each of `milestones` (`step`: finished epochs, out of `epochs`) or after every
-    epoch (`exponential`). With `rungs` = `complete` a half cosine or a line ends at every rung of a
+    `epochs` is the default full fidelity; `lr` is the peak, reached linearly after `warmup_epochs`.
+    Then the rate falls to 0 at the end by a half cosine or linearly (`triangular`), or is
+    multiplied by `lr_factor` at each of `milestones` (`step`: finished epochs, out of `epochs`) or
+    after every epoch (`exponential`). With `rungs` = `complete` it falls to 0 at every rung of a
     search, not only at the last one.
 
-    `label_smoothing` is the share of a target spread over all classes; `bn_momentum` is the weight
-    of a new batch in the running statistics, and `bn_batches` the number of training batches that
-    recompute them before validation, 0 for never; `augment` enables the augmentation of the task.
+    `label_smoothing` is the share of a target that is spread over all classes. `bn_momentum` is the
+    weight of a new batch in the running statistics, and `bn_batches` the number of training batches
+    from which they are recomputed before validation, 0 for never. `augment` enables the
+    augmentation of the task.
 
     `optimiser` is SGD, with Nesterov momentum or plain, or RMSProp with `rmsprop_decay` and
     `rmsprop_epsilon`; weight decay excludes batch norms and biases unless `decay_norms`. `ema` is
     the decay per step of the averaged weights, which are evaluated instead of the last ones; 0 for
-    none. `accumulation` splits each batch into so many parts, one after another, to save memory;
-    batch norms then see one part at a time.
+    no average. `accumulation` is the number of parts into which each batch is split to save memory;
+    batch norms then use the statistics of one part.
 
-    `teacher` lists the weights of trained networks by their SHA-256: the network learns from their
-    mean outputs too (`nas.training.loop.teaching`), with a share `teacher_weight` of the loss, at
+    `teacher` lists the weights of trained networks by their SHA-256: the network also learns from
+    their mean outputs (`nas.training.loop.teaching`), with a share `teacher_weight` of the loss, at
     `teacher_temperature`. `start` is the SHA-256 of the weights of a trained network, as a list of
-    one: the network starts with those that fit by name and shape, except its last layers.
+    one: the network starts with the weights that fit by name and shape, except its last layers.
 
     `crop` and the fields after it apply to images streamed from disk: a crop of a share from
     `crop_least` to 1 of the area (`area`) or of a short side from `crop_least` to 1 times 15/7 of
@@ -66,7 +67,7 @@ class Recipe:
     the gradient of all weights, which is scaled down to it; 0 for no limit.
 
     `by_schedule` names the fields that a study sets for its number of images and epochs
-    (`nas.training.loop.fitting`): their values here are those for a long schedule.
+    (`nas.training.loop.fitting`), which replaces their values here.
     """
 
     epochs: int
@@ -111,15 +112,15 @@ class Recipe:
         """
         if self.rungs == "continue" or len(rungs) <= 1:
             return self._lr_of_one(epochs, max_epochs)
-        passed = bisect_left(rungs, epochs)  # the step that reaches a rung belongs to its cycle
+        passed = bisect_left(rungs, epochs)  # the step that reaches a rung is in the earlier cycle
         return self._lr_of_cycle(epochs, (0, *rungs)[passed], rungs[passed], max_epochs)
 
     def _lr_of_cycle(self, epochs: float, start: int, end: int, max_epochs: int) -> float:
         """Return the rate within the cycle from `start` to `end`.
 
         Its peak is the rate of a single schedule over `max_epochs` at `start`: a full peak in a
-        later cycle would undo what the earlier ones learned. The rise to a lower peak is as steep
-        as the first one, and so shorter.
+        later cycle would undo the progress of the earlier ones. The warm-up to a lower peak has the
+        same slope as the first one, and so is shorter.
         """
         envelope = max(start, min(self.warmup_epochs, max_epochs / 2))
         share = self._lr_of_one(envelope, max_epochs) / self.lr if start else 1.0
@@ -139,15 +140,15 @@ class Recipe:
         return self.lr * left
 
     def _drops(self, epochs: float) -> int:
-        """Return the number of drops of the rate in a step that ends after `epochs`."""
-        over = max(0, math.ceil(epochs - 1e-9) - 1)  # finished epochs at the start of the step
+        """Return how often the rate has dropped before a step that ends after `epochs`."""
+        finished = max(0, math.ceil(epochs - 1e-9) - 1)  # epochs before the step
         if self.schedule == "exponential":
-            return over
-        return sum(over >= milestone for milestone in self.milestones)
+            return finished
+        return sum(finished >= milestone for milestone in self.milestones)
 
     @property
     def text(self) -> str:
-        """The TOML text that `read_recipe` turns back into this recipe, without defaults."""
+        """The TOML text from which `read_recipe` gives this recipe, without default values."""
         shown = [field.name for field in _FIELDS if getattr(self, field.name) != field.default]
         return "".join(f"{name} = {_show(getattr(self, name))}\n" for name in shown)
 
@@ -158,7 +159,7 @@ FITTED = ("batch_size", "lr", "warmup_epochs", "label_smoothing", "bn_batches", 
 _FIELDS = fields(Recipe)
 _NAMES = tuple(field.name for field in _FIELDS)
 _REQUIRED = tuple(field.name for field in _FIELDS if field.default is MISSING)
-# field: (its type in a file, its least and its greatest value)
+# type in a file, least and greatest value of each field
 _RANGES: dict[str, tuple[type, float, float]] = {
     "epochs": (int, 1, 10_000),
     "batch_size": (int, 2, 65_536),
@@ -248,13 +249,13 @@ def read_recipe(text: str, file: str) -> Recipe:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise TaskError(f"{file} is not valid TOML: {error}.", "Correct this line.") from error
-    return _made(document, file)
+    return _recipe_of(document, file)
 
 
 def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
     """Return `recipe` with each of `settings`, such as `lr=0.05` or `schedule=step`, replaced.
 
-    A field that is set is no longer chosen by the schedule.
+    These fields are removed from `by_schedule`.
 
     Raises:
         TaskError: a setting is malformed, names no field, or its value is out of range.
@@ -267,18 +268,18 @@ def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
         document[name] = _parsed(value)
         if name in document.get("by_schedule", ()):
             document["by_schedule"].remove(name)
-    return _made(document, "the recipe")
+    return _recipe_of(document, "the recipe")
 
 
 def _parsed(text: str) -> object:
-    """Return a value written as TOML; other text is a word."""
+    """Return a value written as TOML; other text is returned as it is."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
 
 
-def _made(document: dict[str, object], file: str) -> Recipe:
+def _recipe_of(document: dict[str, object], file: str) -> Recipe:
     unknown = [key for key in document if key not in _NAMES]
     if unknown:
         near = did_you_mean(unknown[0], _NAMES)

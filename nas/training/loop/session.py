@@ -1,8 +1,8 @@
-"""Session: one network in training, epoch by epoch, deterministic for a seed on a CPU thread.
+"""Session: the training of one network, epoch by epoch; deterministic for a seed on a CPU thread.
 
-The images stay on the device as bytes, from one training to the next; each batch is cropped,
-mirrored and scaled there, all images at once. Nothing in the loop waits for the device: losses add
-up there and are read once an epoch.
+Images in memory stay on the device as uint8, from one training to the next; each batch is cropped,
+mirrored and scaled there as a whole. The loop never waits for the device: losses are summed there
+and read once per epoch.
 """
 
 import itertools
@@ -33,7 +33,7 @@ from nas.training.loop.data_parallel import (
 )
 from nas.training.loop.decoders import lost_decoders_named
 from nas.training.loop.devices import default_device
-from nas.training.loop.epoch import BegunEpoch, EpochResult
+from nas.training.loop.epoch import EpochResult, EpochState
 from nas.training.loop.memory_batches import NO_AUGMENTATION, Feed
 from nas.training.loop.optimiser import make_optimiser
 from nas.training.loop.recipe import Recipe
@@ -62,10 +62,13 @@ class Session:
     ) -> None:
         """Build the network of `layers`, which must be lowered for the input of `task`.
 
-        `max_epochs` is the length of the schedule; `seed` draws the weights, the order of the
-        images and their augmentation. A search sets `rungs` to its rung epochs. `between` is called
-        after each step and each batch of a validation; if it raises an exception, the epoch can be
-        continued from a checkpoint.
+        `max_epochs` is the length of the schedule; `seed` determines the initial weights, the order
+        of the images and their augmentation. A search sets `rungs` to its rung epochs. `between` is
+        called after each step and each batch of a validation; if it raises an exception, the epoch
+        can be continued from a checkpoint.
+
+        Raises:
+            ValueError: the layers do not fit the input or the outputs of the task.
         """
         ends = outputs_of(layers)
         other = len(ends) == 1 and ends[0].shape.channels != task.outputs
@@ -76,11 +79,11 @@ class Session:
         self.device = torch.device(device) if device else default_device()
         self.epoch, self._lr = 0, 0.0
         self.rungs: tuple[int, ...] = ()
-        self.begun: BegunEpoch | None = None  # if an epoch was begun and did not end
+        self.unfinished: EpochState | None = None  # the state of an epoch in progress
         self.between: Callable[[], None] = lambda: None
         self._teaching: Teaching | None = None
         self._stopwatch: Stopwatch | None = None
-        self._plain = ""  # why PyTorch alone computes the network, if it does
+        self._unaccelerated = ""  # the reason why the network is not accelerated, if it is not
         self._seed = seed
         self._random = torch.Generator().manual_seed(seed)
         network = build(layers, self._random, recipe.zero_residuals)
@@ -113,18 +116,18 @@ class Session:
     def accelerate(self, accelerate: Callable[[Network], str]) -> None:
         """Let `accelerate` speed up the network; it returns the reason if it does not.
 
-        Call this after `join`, before other methods. A network that several processes train stays
-        unchanged, because its batch norms are shared.
+        Call this after `join`, before other methods. A network that several processes train is not
+        changed, because its batch norms are shared.
         """
         if self._team.size > 1:
-            self._plain = "several workers train it"
+            self._unaccelerated = "several workers train it"
             return
-        self._plain = accelerate(self.network)
+        self._unaccelerated = accelerate(self.network)
         if self.average:
             accelerate(self.average.network)
 
     def start_from(self, weights: File, sha256: str) -> None:
-        """Start with the weights in a file that fit, except those of the last layers.
+        """Load the weights in a file that fit the network, except those of the last layers.
 
         Call this before any other method.
 
@@ -142,24 +145,24 @@ class Session:
             self.average = Average(self.network, self.recipe.ema)
 
     def learn_from(self, teaching: Teaching) -> None:
-        """Train with these teachers, those of the recipe."""
+        """Train with these teachers, which must be those of the recipe."""
         self._teaching = teaching
 
     def profile(self) -> None:
         """Measure the time of each part of an epoch, for its `profile`.
 
-        Otherwise no clock is read within an epoch.
+        Without this call no clock is read within an epoch.
         """
         self._stopwatch = stopwatch(self.device)
 
     def show_at(self, side: int | None) -> None:
-        """Train and validate at `side` pixels from the next epoch on; None: the task's own size."""
+        """Train and validate at `side` pixels from the next epoch on; None: at the task's size."""
         feeds = self._full if side is None else tuple(feed.at(side) for feed in self._full)
         self._train, self._val = feeds
 
     @property
     def evaluated(self) -> Network:
-        """The network that is measured and saved: the average where there is one."""
+        """The network that is evaluated and saved: the weight average if there is one."""
         return self.average.network if self.average else self.network
 
     @property
@@ -169,7 +172,7 @@ class Session:
 
     @lost_decoders_named()
     def run_epoch(self, on_step: Callable[[int, int], None] | None = None) -> EpochResult:
-        """Train for one epoch, or what is left of it, then measure the validation split.
+        """Train for one epoch, or the rest of an unfinished one, then measure the validation split.
 
         `on_step(step, steps)` is called after each step is queued on the device.
 
@@ -180,23 +183,23 @@ class Session:
         if self.epoch >= self.max_epochs:
             raise ValueError(f"all {self.max_epochs} epochs are over")
         if self.recipe.teacher and self._teaching is None:
-            raise ValueError("the recipe has teachers, the session has none")
-        begun = self.begun or self._begin()
-        start = time.perf_counter() - begun.seconds
-        self.begun = begun
+            raise ValueError("the recipe has teachers, but the session has none")
+        state = self.unfinished or self._new_epoch()
+        start = time.perf_counter() - state.seconds
+        self.unfinished = state
         self._lap(None)
         try:
-            train_loss = self._train_epoch(begun, on_step)
+            train_loss = self._train_epoch(state, on_step)
             pace = self._images_of_epoch / (time.perf_counter() - start)
             found, scores = self._validate() if math.isfinite(train_loss) else ({}, None)
         finally:
-            begun.seconds = time.perf_counter() - start
-        self.epoch, self.begun = self.epoch + 1, None
+            state.seconds = time.perf_counter() - start
+        self.epoch, self.unfinished = self.epoch + 1, None
         return EpochResult(
             epoch=self.epoch,
             metrics=found,
             train_loss=train_loss,
-            seconds=begun.seconds,
+            seconds=state.seconds,
             lr=self._lr,
             images_per_second=pace,
             profile=self._read_laps(),
@@ -204,12 +207,12 @@ class Session:
         )
 
     def test(self) -> dict[str, float]:
-        """Measure the test split; for the final report, never for selection."""
+        """Return the metrics on the test split; for the final report, never for selection."""
         return self.scores(self.task.test).result()
 
     @lost_decoders_named()
     def scores(self, split: Split | Files) -> Scores:
-        """Measure `split`."""
+        """Return the scores of the network on `split`."""
         return self._evaluate(self._feed(split))
 
     @torch.inference_mode()
@@ -221,7 +224,7 @@ class Session:
                 yield network(images), targets[0]
 
     def save_weights(self, file: File) -> str:
-        """Write the weights as safetensors, as a whole; return the file's SHA-256.
+        """Write the weights as a safetensors file, atomically; return its SHA-256.
 
         Raises:
             TaskError: the file cannot be written.
@@ -230,7 +233,7 @@ class Session:
         return save_weights(self.evaluated, file)
 
     def load_weights(self, path: File, sha256: str | None) -> None:
-        """Load the weights in a file of `save_weights`, which returned `sha256`.
+        """Load the weights in a file of `save_weights`; `sha256` is its hash, None: not checked.
 
         Raises:
             WeightsError: the file is missing, broken, has changed, or belongs to another network.
@@ -239,7 +242,7 @@ class Session:
 
     def _feed(self, split: Split | Files, augment: Augmentation = NO_AUGMENTATION) -> Batches:
         if isinstance(split, Split):
-            return _held(split, self.task, self.device, augment)
+            return _cached_feed(split, self.task, self.device, augment)
         recipe = self.recipe if augment != NO_AUGMENTATION else None
         return StreamFeed(split, self.task, self.device, recipe)
 
@@ -248,7 +251,7 @@ class Session:
         return images_of_epoch(len(self._train), self.recipe.batch_size)
 
     def _lap(self, part: str | None) -> None:
-        """Add the time since the last call to `part`; None: to no part."""
+        """Add the time since the last call to the time of `part`; None: do not count it."""
         if self._stopwatch is None:
             return
         if part is None:
@@ -259,7 +262,7 @@ class Session:
     def _read_laps(self) -> Profile | None:
         if self._stopwatch is None:
             return None
-        plain = {f"{PLAIN}{self._plain}": 1.0} if self._plain else {}
+        plain = {f"{PLAIN}{self._unaccelerated}": 1.0} if self._unaccelerated else {}
         return {**self._stopwatch.read(), "images": float(self._images_of_epoch), **plain}
 
     def _validate(self) -> tuple[dict[str, float], Scores]:
@@ -275,32 +278,32 @@ class Session:
         last = self.epoch == self.max_epochs and self.task.outputs <= MOST_CLASSES
         return scores.by_class() if last and isinstance(scores, ScoresByClass) else None
 
-    def _begin(self) -> BegunEpoch:
+    def _new_epoch(self) -> EpochState:
         loss = torch.zeros((), device=self.device)
-        return BegunEpoch(0, loss, self._random.get_state())
+        return EpochState(0, loss, self._random.get_state())
 
-    def _train_epoch(self, begun: BegunEpoch, on_step: Callable[[int, int], None] | None) -> float:
-        """Return the mean training loss of one epoch."""
+    def _train_epoch(self, state: EpochState, on_step: Callable[[int, int], None] | None) -> float:
+        """Train for one epoch, or the rest of it; return its mean training loss."""
         self.network.train()
-        self._random.set_state(begun.random)
+        self._random.set_state(state.random)
         size = self.recipe.batch_size
         steps = steps_of_epoch(len(self._train), size)
-        batches = self._train.shuffled(size, self._random, team=self._team, skipped=begun.steps)
-        if begun.steps:
-            self._set_rate(begun.steps / steps)  # of the last step, if none is left
-        for step, (images, labels) in enumerate(batches, start=begun.steps + 1):
+        batches = self._train.shuffled(size, self._random, team=self._team, skipped=state.steps)
+        if state.steps:
+            self._set_rate(state.steps / steps)  # for the result, if no step is left
+        for step, (images, labels) in enumerate(batches, start=state.steps + 1):
             self._lap("data")
             self._set_rate(step / steps)
-            begun.loss += self._step(images, labels)
+            state.loss += self._step(images, labels)
             if self.average:
                 self.average.update()
-            begun.steps = step
+            state.steps = step
             self._lap("optimiser")
             if on_step is not None:
                 on_step(step, steps)
                 self._lap(None)
             self.between()
-        total = begun.loss.clone()
+        total = state.loss.clone()
         self._team.add(total)
         return float(total) / steps / self._team.size
 
@@ -332,7 +335,7 @@ class Session:
         return total
 
     def _set_rate(self, part: float) -> None:
-        """Set the rate of a step that is `part` of the epoch after its beginning."""
+        """Set the learning rate of the step that ends when `part` of the epoch is finished."""
         epochs = self.epoch + part
         self._lr = self.recipe.lr_at(epochs, self.max_epochs, self.rungs)
         for group in self.optimiser.param_groups:
@@ -342,9 +345,9 @@ class Session:
     def _recalibrate(self) -> None:
         """Recompute the batch-norm statistics for the current weights.
 
-        Running statistics lag many steps behind the weights, which decides the error in a short
-        schedule with a high rate. They are also of augmented images; validation images are not
-        augmented. Training never reads them.
+        Running statistics lag many steps behind the weights, which greatly increases the error in
+        a short schedule with a high rate. They are also computed from augmented images, whereas
+        validation images are not augmented. Training does not use them.
         """
         least = _AVERAGE_BATCHES if self.average else 0
         batches = max(self.recipe.bn_batches, least)
@@ -361,7 +364,7 @@ class Session:
         for images, _ in itertools.islice(feed, batches):
             for some in images.chunk(self.recipe.accumulation):
                 seen += 1
-                for norm in norms:  # the mean; torch's own (None) would wait for the device
+                for norm in norms:  # a cumulative mean; with None, torch waits for the device
                     norm.momentum = 1 / seen
                 with self._precision():
                     network(some)
@@ -383,17 +386,17 @@ class Session:
         return scores
 
     def _precision(self) -> AbstractContextManager[object]:
-        """Half precision on CUDA, batch norms in single; single on the CPU, where it is quicker."""
+        """Return a context: bfloat16 on CUDA, with batch norms in float32; float32 on the CPU."""
         return torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda")
 
 
 _Kind = tuple[torch.device, Augmentation, object]
-_HELD: "WeakKeyDictionary[Split, dict[_Kind, Feed]]" = WeakKeyDictionary()
+_FEEDS: "WeakKeyDictionary[Split, dict[_Kind, Feed]]" = WeakKeyDictionary()
 
 
-def _held(split: Split, task: Task, device: torch.device, augment: Augmentation) -> Feed:
+def _cached_feed(split: Split, task: Task, device: torch.device, augment: Augmentation) -> Feed:
     """Return the feed of `split` on `device`, cached for as long as `split` exists."""
-    kinds = _HELD.setdefault(split, {})
+    kinds = _FEEDS.setdefault(split, {})
     kind = (device, augment, (task.input, task.mean, task.std))
     if kind not in kinds:
         kinds[kind] = Feed(split, task, device, augment)

@@ -7,14 +7,14 @@ import torch
 
 
 class _HostStopwatch:
-    """Reads the clock of this process: for devices with synchronous calls."""
+    """Reads the clock of the host; for devices that compute synchronously."""
 
     def __init__(self) -> None:
         self._sums: dict[str, float] = {}
         self._last = time.perf_counter()
 
     def start(self) -> None:
-        """Start the measurement; the time before is not counted."""
+        """Start the next part; the time since the last call is not counted."""
         self._last = time.perf_counter()
 
     def lap(self, part: str) -> None:
@@ -30,10 +30,10 @@ class _HostStopwatch:
 
 
 class _DeviceStopwatch:
-    """Records events in the stream, and reads them all at once.
+    """Records events in the CUDA stream, and reads them all at once.
 
-    The time between two events includes the time that the device waits for the host, which is part
-    of the cost. Events are reused, so that only the first epoch creates them.
+    The time between two events includes the time for which the device waits for the host, which is
+    part of the cost. Events are reused, so that only the first epoch creates them.
     """
 
     def __init__(self, device: torch.device) -> None:

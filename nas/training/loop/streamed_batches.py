@@ -1,7 +1,7 @@
-"""StreamFeed: the images of one split read from disk, decoded ahead of the device.
+"""Batches of a split whose images are read from disk and decoded in advance.
 
-A few batches are in memory, never the split. `nas.training.loop.decoders` has the processes that
-decode; their number does not change the batches.
+Only a few batches are in memory, never the whole split. The processes of
+`nas.training.loop.decoders` decode the images; their number does not change the batches.
 """
 
 import copy
@@ -56,8 +56,8 @@ class StreamFeed:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield one epoch in random order; images that fill no batch are left out.
 
-        Of each batch, only the part of this process in `team` is read from disk, and nothing of
-        the first `skipped`.
+        Only the part of each batch that belongs to this process (`team`) is read from disk. The
+        first `skipped` batches are not read.
         """
         order = self._files.order(random)
         draws = torch.rand(len(order), DRAWS, generator=random)
@@ -70,7 +70,7 @@ class StreamFeed:
         return self._batches(parts, drawn, recipe)
 
     def ordered(self, batch_size: int, team: Team = ALONE) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield every image once, in order, not augmented; `team` shares out whole batches."""
+        """Yield every image once, in order, not augmented; a `team` divides whole batches."""
         order = torch.arange(len(self._files))
         draws = torch.zeros(len(order), DRAWS)
         parts, drawn = (team.turns(torch.split(whole, batch_size)) for whole in (order, draws))
@@ -98,7 +98,7 @@ class StreamFeed:
             yield self._scaled(pixels, drawn, recipe), view.targets.to(self._device)
 
     def _view(self, part: Tensor, drawn: Tensor, recipe: Recipe | None) -> View:
-        """Return what the images at `part` show: the parts of the task, else crops."""
+        """Return the view of the images at `part`: by the views of the task, else by crops."""
         labels = self._files.labels[part]
         if self._views is not None:
             expand = recipe.expand if recipe else 1.0
@@ -117,7 +117,7 @@ class StreamFeed:
         )
 
     def _scaled(self, pixels: Pixels, draws: Tensor, recipe: Recipe | None) -> Tensor:
-        """Return decoded images on the device, of shape (N, 3, H, W), stored channels last."""
+        """Return normalised images, of shape (N, 3, H, W), on the device, stored channels last."""
         images = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2).float()
         if recipe is not None:
             most = torch.tensor(

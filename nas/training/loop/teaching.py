@@ -4,9 +4,9 @@ Knowledge distillation (Hinton et al. 2015, arXiv:1503.02531): the student minim
 
     (1 - w) * loss(labels) + w * T^2 * KL(p_T || q_T)
 
-`q_T` is the softmax of its logits divided by the temperature T, and `p_T` the mean of theirs over
-the teachers. The factor T^2 keeps the size of the gradients about equal at every temperature. The
-teachers see the same augmented batch as the student, each at the size of its own images.
+`q_T` is the softmax of the student's logits divided by the temperature T, and `p_T` the mean of
+this softmax over the teachers. The factor T^2 keeps the size of the gradients about equal at every
+temperature. The teachers get the same augmented batch as the student, resized to their own input.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,8 +25,8 @@ from nas.training.network.weights_file import load_weights
 
 
 @dataclass(frozen=True)
-class _TeacherNetwork:
-    """One teacher in eval mode; `scale` and `shift` turn a batch into its own normalisation."""
+class _Member:
+    """One teacher in eval mode; `scale` and `shift` convert a batch to its normalisation."""
 
     network: Network
     size: tuple[int, int]
@@ -34,7 +34,7 @@ class _TeacherNetwork:
     shift: Tensor
 
     def logits(self, images: Tensor) -> Tensor:
-        """Return the logits, (N, classes), for a batch (N, C, H, W) as the student gets it."""
+        """Return the logits, (N, classes), for a batch (N, C, H, W) normalised for the student."""
         shown = torch.addcmul(self.shift, images, self.scale)
         if shown.shape[-2:] != self.size:
             shown = F.interpolate(shown, self.size, mode="bilinear", antialias=True)
@@ -59,7 +59,7 @@ class Teaching:
         `accelerate` may speed up each network.
 
         Raises:
-            TaskError: a teacher is of another task.
+            TaskError: a teacher has other input channels or outputs than the task.
             WeightsError: its weights are missing or have changed.
         """
         self.weight, self.temperature = weight, temperature
@@ -76,7 +76,11 @@ class Teaching:
         return torch.stack(found).mean(0)
 
     def loss(self, hard: Tensor, outputs: Tensor, wanted: Tensor) -> Tensor:
-        """Return the whole loss: `hard` is that of the labels, `wanted` are `probabilities`."""
+        """Return the loss with distillation, a scalar.
+
+        `hard` is the loss with respect to the labels, `outputs` are the student's logits,
+        (N, classes), and `wanted` the result of `probabilities`.
+        """
         own = F.log_softmax(outputs.float() / self.temperature, dim=1)
         soft = self.temperature**2 * F.kl_div(own, wanted, reduction="batchmean")
         return (1 - self.weight) * hard + self.weight * soft

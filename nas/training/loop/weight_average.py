@@ -1,6 +1,6 @@
-"""WeightAverage: an exponential moving average of a network's weights in training.
+"""An exponential moving average of a network's weights during training.
 
-Its batch-norm statistics are undefined: they are recomputed before an evaluation.
+Its batch-norm statistics are undefined and must be recomputed before an evaluation.
 """
 
 import copy
@@ -13,14 +13,15 @@ from nas.training.network.module import Network
 
 
 class Average:
-    """A second network whose weights follow those of the first, by `decay` per step.
+    """A second network whose weights are the moving average of those of the first.
 
-    In the first steps the decay is (1 + steps) / (10 + steps) if that is less, so that the initial
-    weights have little influence in a short training (as in TensorFlow's ExponentialMovingAverage).
+    `decay` is the weight of the previous average in a step. In the first steps it is
+    (1 + steps) / (10 + steps) if that is less, so that the initial weights have little influence in
+    a short training (as in TensorFlow's ExponentialMovingAverage).
     """
 
     def __init__(self, network: Network, decay: float) -> None:
-        """Begin with a copy of `network`."""
+        """Start with a copy of `network`."""
         self.network = copy.deepcopy(network).requires_grad_(False)
         self.steps = 0
         self._decay = decay
@@ -31,7 +32,7 @@ class Average:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take one step towards the current weights."""
+        """Include the current weights in the average."""
         self.steps += 1
         decay = min(self._decay, (1 + self.steps) / (10 + self.steps))
         mine, theirs = self._pairs

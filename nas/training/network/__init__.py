@@ -1,1 +1,1 @@
-"""Networks from the list of layers: modules, weights, the independent count, ONNX."""
+"""Networks from a list of layers: modules, weights, the count by fvcore, ONNX."""

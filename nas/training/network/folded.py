@@ -1,6 +1,6 @@
-"""Folding: each batch normalisation becomes part of the convolution before it.
+"""Fold batch normalisations into the convolutions before them.
 
-A batch normalisation is folded if it is the only reader of a convolution.
+A batch normalisation is folded if it alone reads the convolution.
 """
 
 from collections.abc import Mapping, Sequence
@@ -60,12 +60,12 @@ def fold(network: Network, layers: Sequence[Layer]) -> None:
 
 
 def folded_weights(network: Network, layers: Sequence[Layer]) -> dict[str, Arrays]:
-    """Return the arrays of a network on the CPU, folded, float32, by the name of the layer.
+    """Return the folded arrays of a network on the CPU, float32, by the name of the layer.
 
-    Convolutions: weight, shape (out, in / groups, kernel, kernel), and bias, shape (out,), if it
-        has one or a batch normalisation is folded in. Linear layers: weight, shape (out, in), and
-        bias. Other batch normalisations: scale, shift, mean and variance, each of shape
-        (channels,). The arithmetic is in float64; the network is not changed.
+    Convolutions have a weight, shape (out, in / groups, kernel, kernel), and a bias, shape (out,),
+    if the layer has one or a batch normalisation is folded in. Linear layers have a weight, shape
+    (out, in), and a bias. Batch normalisations that are not folded have scale, shift, mean and
+    variance, each of shape (channels,). Folding computes in float64; the network is not changed.
     """
     pairs = dict(folded(layers))
     arrays: dict[str, Arrays] = {}
@@ -95,7 +95,7 @@ def _own(network: Network, name: str, bias: bool) -> list[Tensor]:
 
 
 def _fused(own: Sequence[Tensor], network: Network, norm: str) -> list[Tensor]:
-    """Return weight and bias of a convolution with the batch normalisation called `norm`."""
+    """Return weight and bias of a convolution with the batch normalisation `norm` folded in."""
     weight, bias = own[0].double(), own[1].double() if len(own) > 1 else None
     scale, shift, mean, variance = (each.double() for each in _statistics(network, norm))
     module = network.get_submodule(norm)

@@ -1,8 +1,8 @@
 """Weights of a backbone from a file of another library, such as torchvision's MobileNetV2.
 
-Both networks must have equal convolutions and batch norms in an equal order. Names are compared
-first, as in a file of `nas export`; else the tensors are paired in their order, and every pair must
-have equal shapes.
+Both networks must have equal convolutions and batch norms in an equal order. If the file has all
+names and shapes of the network, as a file of `nas export` does, weights are taken by name. Else the
+tensors are paired in their order, and every pair must have equal shapes.
 """
 
 import pickle
@@ -19,15 +19,15 @@ from nas.space import Layer, outputs_of
 from nas.training.network.module import Network
 from nas.training.network.weights_file import read_weights
 
-_COUNTER = "num_batches_tracked"  # of a batch norm; not in old files, and not needed
+_COUNTER = "num_batches_tracked"  # a buffer of batch norms; missing in old files, and not needed
 _WRAPPED = ("state_dict", "model_state_dict", "model")  # keys of checkpoints
 _SAVE = "Save the weights: torch.save(model.state_dict(), FILE)."
 
 
 def foreign_weights(file: Path, layers: Sequence[Layer]) -> bytes:
-    """Return the weights in `file` for a classifier of `layers`, as a safetensors file.
+    """Return the weights in `file` for a classifier of `layers`, in the safetensors format.
 
-    The last layers of both networks are left out: they belong to other classes. `file` is a state
+    The last layers of both networks are left out, because their classes differ. `file` is a state
     dict that was saved by torch, or a safetensors file. Equal files and layers give equal bytes.
 
     Raises:
@@ -51,7 +51,7 @@ def _check(file: Path, own: Mapping[str, torch.Size], given: Mapping[str, Tensor
     """Compare the tensors in their order.
 
     Raises:
-        NasError: one is missing, too many, or has another shape.
+        NasError: there are too few or too many tensors, or one has another shape.
     """
     remedy = "Give the weights of this architecture, or leave --from out."
     for (name, shape), (other, value) in zip(own.items(), given.items(), strict=False):
@@ -93,11 +93,11 @@ def _read(file: Path) -> dict[str, Tensor]:
     except OSError as error:
         raise NasError(f"{file} cannot be read: {error.strerror}.", "Correct this.") from error
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
-        raise NasError(f"{file} is no state dict that torch can read safely.", _SAVE) from error
+        raise NasError(f"{file} is not a state dict that torch can read safely.", _SAVE) from error
     wrapped = [found[key] for key in _WRAPPED if isinstance(found, dict) and key in found]
     weights = wrapped[0] if wrapped else found
     if not isinstance(weights, dict) or not all(isinstance(v, Tensor) for v in weights.values()):
-        raise NasError(f"{file} has other things than tensors by name.", _SAVE)
+        raise NasError(f"{file} has values that are not tensors, or is not a dict.", _SAVE)
     if not weights:
         raise NasError(f"{file} is empty.", _SAVE)
     return weights

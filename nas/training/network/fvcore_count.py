@@ -1,7 +1,7 @@
-"""fvcore's count of a network, which must equal ours.
+"""The count of a network by fvcore, which must equal the count of `nas.cost`.
 
-fvcore traces the executed module and does not know our layers. We use its multiply-adds of
-convolution and linear layers: its total also includes batch norm and pooling.
+fvcore traces the executed module, independently of the list of layers. Only its multiply-adds of
+convolutions and linear layers are used, because its total includes batch norm and pooling.
 """
 
 from collections import Counter
@@ -20,8 +20,8 @@ _Handle = Callable[[Any, Any], Any]
 def fvcore_cost(layers: Sequence[Layer], input_shape: Shape | None = None) -> Cost:
     """Return fvcore's count of `layers` for one image: multiply-adds, parameters, activations.
 
-    `input_shape` must be the shape of the first layer, its default. The network runs once on the
-    CPU, in eval mode, with zero weights: fvcore cannot trace the meta device.
+    `input_shape`, if given, must be the shape of the first layer. The network runs once on the CPU,
+    in eval mode, with zero weights: fvcore cannot trace the meta device.
     """
     shape = input_shape or layers[0].shape
     network = Network(layers).eval()
@@ -51,7 +51,7 @@ def count_network(network: Network, input_shape: Shape) -> Cost:
 
 
 def _both(madds: _Handle) -> _Handle:
-    """Return a handle that counts multiply-adds and activations in one trace."""
+    """Return an op handle that counts multiply-adds and activations in one trace."""
     from fvcore.nn.jit_handles import generic_activation_jit
 
     acts = generic_activation_jit("acts")

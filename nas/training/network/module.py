@@ -1,7 +1,7 @@
 """Network: the `torch.nn.Module` that executes a list of layers.
 
-Its module tree follows the dotted layer names, so that the keys of its state dict are as in the
-per-layer table: `stage2.0.first.weight`.
+Its module tree follows the dotted layer names, so that the keys of its state dict begin with them:
+`stage2.0.first.weight`.
 """
 
 import math
@@ -35,10 +35,10 @@ _LINEAR_STD = 0.01
 
 
 class ChannelShuffle(nn.Module):
-    """Channel shuffle: channel k of group g moves to k * groups + g; shape and values are kept.
+    """Channel shuffle: channel k of group g moves to k * groups + g.
 
-    Both forms are equivalent. Each device uses the one that keeps `channels_last`, because losing
-    the layout makes every following convolution slower.
+    There are two equivalent implementations. Each device uses the one that preserves
+    `channels_last`, because losing this layout makes every following convolution slower.
     """
 
     def __init__(self, groups: int) -> None:
@@ -60,7 +60,7 @@ class ChannelShuffle(nn.Module):
 
 
 class Relu6(nn.ReLU6):
-    """ReLU6; in place only without gradients: otherwise torch copies the input first."""
+    """ReLU6; in place only without gradients, because otherwise torch copies the input first."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x`, of any shape, limited to [0, 6]."""
@@ -68,7 +68,7 @@ class Relu6(nn.ReLU6):
 
 
 class Sum(nn.Module):
-    """The residual: the element-wise sum of two feature maps of one shape."""
+    """The element-wise sum of two feature maps of equal shapes, for residuals."""
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Return `x + y`, both of shape (N, C, H, W)."""
@@ -76,7 +76,7 @@ class Sum(nn.Module):
 
 
 class Concatenation(nn.Module):
-    """The concatenation of feature maps of one height and width along their channels."""
+    """The concatenation of feature maps of equal height and width along their channels."""
 
     def forward(self, *maps: Tensor) -> Tensor:
         """Return all `maps`, each of shape (N, C_i, H, W), as one of shape (N, sum C_i, H, W)."""
@@ -106,7 +106,7 @@ class ZeroPadding(nn.Module):
 
 
 class Classifier(nn.Linear):
-    """The linear layer with bias on the flattened feature map."""
+    """A linear layer with bias on the flattened feature map."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits, shape (N, classes), of `x`, shape (N, C, H, W)."""
@@ -114,9 +114,9 @@ class Classifier(nn.Linear):
 
 
 class _Step(NamedTuple):
-    """One layer in execution: its module, the results it reads, and those to free after it.
+    """The execution of one layer: its module, the results it reads, and those to free after it.
 
-    `compute` executes it where the substitutes of the network apply.
+    `compute` replaces `module` if the substitutes of the network can be used.
     """
 
     module: nn.Module
@@ -126,7 +126,7 @@ class _Step(NamedTuple):
 
 
 class Network(nn.Module):
-    """The network that a list of layers describes; its weights are unset until `initialise`."""
+    """The network of a list of layers; its weights are undefined until `initialise`."""
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         """Make the modules of `layers`, the first of which is the input."""
@@ -137,11 +137,11 @@ class Network(nn.Module):
         last = {index[name]: index[layer.name] for layer in layers for name in layer.inputs}
         self._outputs = tuple(index[layer.name] for layer in outputs_of(layers))
         self.layers = tuple(layers)
-        self._serve: Callable[[nn.Module, Tensor], bool] | None = None
+        self._applies: Callable[[nn.Module, Tensor], bool] | None = None
         self._steps: list[_Step] = []
         for layer in layers[1:]:
             module = _module(layer, alone=all(readers[name] == 1 for name in layer.inputs))
-            _plant(self, layer.name, module)
+            _register(self, layer.name, module)
             reads = tuple(index[name] for name in layer.inputs)
             frees = tuple(dict.fromkeys(i for i in reads if last[i] == index[layer.name]))
             self._steps.append(_Step(module, module, reads, frees))
@@ -149,15 +149,15 @@ class Network(nn.Module):
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Return the output for images `x`, shape (N, C, H, W); a tuple if there are several.
 
-        The logits of a classifier have the shape (N, classes), maps (N, C, H, W).
+        Logits of a classifier have the shape (N, classes), feature maps (N, C, H, W).
         """
         results: dict[int, Tensor] = {0: x}
-        # counts and exports are those of the modules
-        substituted = self._serve is not None and not _is_traced() and self._serve(self, x)
+        # counts and exports must trace the modules
+        substituted = self._applies is not None and not _is_traced() and self._applies(self, x)
         for position, step in enumerate(self._steps, start=1):
             compute = step.compute if substituted else step.module
             results[position] = compute(*(results[read] for read in step.reads))
-            for free in step.frees:  # so that inference holds only what it needs
+            for free in step.frees:  # inference then needs less memory
                 del results[free]
         found = tuple(results[position] for position in self._outputs)
         return found if len(found) > 1 else found[0]
@@ -173,23 +173,23 @@ class Network(nn.Module):
             step._replace(module=changed[step.module], compute=changed[step.module])
             for step in self._steps
         ]
-        self._serve = None
+        self._applies = None
 
     def substitute(
         self,
         substitutes: Mapping[str, Callable[..., Tensor]],
-        serve: Callable[[nn.Module, Tensor], bool],
+        applies: Callable[[nn.Module, Tensor], bool],
     ) -> None:
-        """Compute layers by `substitutes`, named as the layers, if `serve(network, input)`.
+        """Compute layers by `substitutes`, by layer name, if `applies(network, input)` is true.
 
-        Modules, parameters and results stay the same, up to rounding. Hooks on replaced modules
-        are not called. `change_modules` removes all substitutes.
+        Modules and parameters are unchanged, and results are equal up to rounding. Hooks on
+        replaced modules are not called. `change_modules` removes all substitutes.
         """
         self._steps = [
             step._replace(compute=substitutes.get(layer.name, step.module))
             for layer, step in zip(self.layers[1:], self._steps, strict=True)
         ]
-        self._serve = serve
+        self._applies = applies
 
 
 def build(
@@ -199,10 +199,10 @@ def build(
 ) -> Network:
     """Return the initialised network of `layers`; `generator` (CPU) draws its weights.
 
-    With `zero_residuals` the branch of every residual starts at 0, so that its block starts as the
-    identity: the scale of the branch's last batch norm is 0 (Goyal et al. 2017). The sums of a
-    stage then do not grow with its depth. Without it, this holds only for sums that are read by a
-    ReLU alone: no batch norm follows them, and a classifier after many of them would diverge.
+    With `zero_residuals` the scale of the last batch norm in the branch of every residual starts at
+    0, so that its block starts as the identity (Goyal et al. 2017). The sums of a stage then do not
+    grow with its depth. Without it, only sums that a ReLU alone reads start so: no batch norm
+    follows them, and a classifier after many of them would diverge.
     """
     network = Network(layers)
     initialise(network, generator)
@@ -215,9 +215,9 @@ def build(
 def residual_norms(layers: Sequence[Layer]) -> list[str]:
     """Return the last batch norm of the branch of each residual of `layers`.
 
-    A residual is a sum of a branch and a shortcut, which is the input of the branch or its
+    A residual is the sum of a branch and a shortcut; the shortcut is the input of the branch or its
     projection by a convolution and a batch norm. A branch that ends in a ReLU is left out: at 0 a
-    ReLU has no gradient, so that the branch could never learn.
+    ReLU has no gradient, so that the branch would never learn.
     """
     named = {layer.name: layer for layer in layers}
     found = []
@@ -260,11 +260,11 @@ def _rectified_residuals(layers: Sequence[Layer]) -> list[str]:
 
 @torch.no_grad()
 def initialise(network: nn.Module, generator: torch.Generator | None = None) -> None:
-    """Draw new weights.
+    """Draw new weights, in place.
 
-    Convolutions: normal with variance 2 / fan-out, where the fan is that of one group (He et al.
-    2015); batch norm: identity; classifier, and a convolution with a bias, which is the last one
-    before an output: normal with deviation 0.01, as MobileNetV2; biases 0.
+    Convolutions: normal with variance 2 / fan-out, with the fan-out of one group (He et al. 2015).
+    Batch norms: identity. Linear layers and convolutions with a bias, which are the last ones
+    before an output: normal with deviation 0.01, as in MobileNetV2. Biases: 0.
     """
     for module in network.modules():
         match module:
@@ -282,7 +282,7 @@ def initialise(network: nn.Module, generator: torch.Generator | None = None) -> 
 
 
 def _module(layer: Layer, alone: bool) -> nn.Module:
-    """Return the module of one layer; `alone` says that no other layer reads its input."""
+    """Return the module of one layer; `alone`: no other layer reads its input."""
     match layer:
         case Conv():
             return _convolution(layer)
@@ -297,7 +297,7 @@ def _module(layer: Layer, alone: bool) -> nn.Module:
 
 
 def _plain(layer: Input | Shuffle | Add | Concat | Pool | Pad | GlobalPool) -> nn.Module:
-    """Return the module of a layer of another kind, without weights."""
+    """Return the module of a layer without weights."""
     match layer:
         case Input():
             return nn.Identity()
@@ -368,7 +368,7 @@ def _is_traced() -> bool:
     return tracing or torch.compiler.is_compiling()
 
 
-def _plant(root: nn.Module, name: str, module: nn.Module) -> None:
+def _register(root: nn.Module, name: str, module: nn.Module) -> None:
     """Register `module` under the dotted `name`, with plain containers as its parents."""
     *parents, leaf = name.split(".")
     for parent in parents:

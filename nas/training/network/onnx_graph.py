@@ -1,8 +1,8 @@
 """The ONNX model of a list of layers, for files and for onnxruntime.
 
-Nodes have the names of their layers, with a slash after the part of the network: `stem/conv`,
+Nodes are named after their layers, with a slash after the part of the network: `stem/conv`,
 `stage2.0/first`, `classifier`. Initializers have the names of PyTorch's parameters:
-`stage2.0.first.weight`. All operators have the same form since opset 11.
+`stage2.0.first.weight`. The operators are used in a form that is valid since opset 11.
 """
 
 import re
@@ -51,10 +51,10 @@ def onnx_model(
     Args:
         layers: in an order in which each reads earlier ones.
         weights: the arrays of each layer that has any, by its name. A batch normalisation without
-            arrays has been folded away.
+            arrays is one that was folded, and is omitted.
         opset: the version of the operators, 11 or later.
-        batch: the number of images, or the name of a dimension that is free.
-        names: inputs and outputs that have another name than their layer, by layer.
+        batch: the number of images, or the name of a free dimension.
+        names: the names of inputs and outputs that differ from the layer name, by layer.
     """
     graph = _Graph(weights, names or {})
     read = {name for layer in layers for name in layer.inputs}
@@ -86,7 +86,7 @@ class _Graph:
         self._values = dict(names)
 
     def described(self, layer: Layer, batch: int | str) -> onnx.ValueInfoProto:
-        """Return name and shape of the result of `layer`."""
+        """Return the name, type and shape of the output of `layer`."""
         shape = layer.shape[:1] if isinstance(layer, Linear) else layer.shape
         return helper.make_tensor_value_info(
             self._value(layer.name), TensorProto.FLOAT, [batch, *shape]
@@ -203,7 +203,7 @@ class _Graph:
     def _node(
         self, layer: Layer, kind: str, reads: Sequence[str] | None = None, **settings: Any
     ) -> None:
-        """Append the node for the result of `layer`, with the same inputs."""
+        """Append the node whose output is that of `layer`; by default with the same inputs."""
         reads = self._reads(layer) if reads is None else reads
         writes = [self._value(layer.name)]
         self.nodes.append(helper.make_node(kind, reads, writes, _path(layer.name), **settings))
@@ -211,7 +211,7 @@ class _Graph:
     def _part(
         self, layer: Layer, name: str, kind: str, reads: Sequence[str], **settings: Any
     ) -> str:
-        """Append a node inside `layer`; return the name of its result."""
+        """Append an intermediate node of `layer`; return the name of its output."""
         path = f"{_path(layer.name)}/{name}"
         self.nodes.append(helper.make_node(kind, reads, [path], path, **settings))
         return path
@@ -220,13 +220,13 @@ class _Graph:
         return [self._value(name) for name in layer.inputs]
 
     def _value(self, name: str) -> str:
-        """Return the name of the tensor of the layer called `name`."""
+        """Return the name of the output tensor of the layer `name`."""
         return self._values.get(name, _path(name))
 
     def _arrays(self, name: str) -> list[str]:
         """Add the arrays of a layer; return their names."""
         arrays = zip(_ARRAYS, self._weights[name], strict=False)
-        return [self._constant(f"{name}.{what}", array) for what, array in arrays]
+        return [self._constant(f"{name}.{key}", array) for key, array in arrays]
 
     def _integers(self, name: str, values: Sequence[int]) -> str:
         return self._constant(name, np.array(values, np.int64))

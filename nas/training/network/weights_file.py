@@ -1,4 +1,4 @@
-"""Weights of a network in a safetensors file."""
+"""Write and read the weights of a network as a safetensors file."""
 
 import hashlib
 from collections.abc import Collection
@@ -12,7 +12,7 @@ from nas.storage import File, write_file
 
 
 def save_weights(network: nn.Module, file: File) -> str:
-    """Write the weights as safetensors, as a whole; return the file's SHA-256.
+    """Write the weights as a safetensors file, atomically; return its SHA-256.
 
     Raises:
         TaskError: the file cannot be written.
@@ -56,9 +56,10 @@ def read_weights(path: File, sha256: str | None = None) -> dict[str, Tensor]:
 
 
 def load_fitting(network: nn.Module, path: File, sha256: str | None, last: Collection[str]) -> int:
-    """Load the weights in a file that fit `network` by name and shape; return their number.
+    """Load the weights in a file that fit `network` by name and shape.
 
-    Weights of the layers `last`, which belong to other classes, are left as they are.
+    Weights of the layers `last` are not loaded, because their classes may differ. Return the number
+    of loaded tensors called `weight`.
 
     Raises:
         WeightsError: as in `read_weights`.

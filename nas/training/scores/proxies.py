@@ -1,18 +1,18 @@
-"""Proxies: training-free scores of a network, which may or may not predict its error.
+"""Proxies: training-free scores of a network that may predict its error.
 
     synflow    log of the flow through all weights of the linearised network (Tanaka et al. 2020)
     naswot     log determinant of the kernel of binary ReLU codes (Mellor et al. 2021)
     zico       mean of the gradients over their deviation between batches (Li et al. 2023)
-    grad_norm  length of the gradients of the loss, summed over the layers
+    grad_norm  norm of the gradients of the loss, summed over the layers
     depth      number of convolutions and linear layers: a baseline, like the MAdds
 
-A higher score predicts a lower error. All use random weights from `initialise` without batch norms
-set to zero, unlike in training: a residual that begins as an identity would contribute nothing to a
-score. Networks are in training mode, as in the papers, so that batch norms use the statistics of
-the batch; only synflow bypasses them. `nas.results.score_audit` tests whether a score is useful.
+A higher score predicts a lower error. The weights are random, from `initialise`; unlike in
+training, the branches of residuals do not start at zero, because then they would contribute nothing
+to a score. Networks are in training mode, as in the papers, so that batch norms use the statistics
+of the batch; only synflow bypasses them. `nas.results.score_audit` tests whether a score is useful.
 
-The scores use a separate network and separate random numbers, so that a training afterwards is not
-changed by them.
+The scores use a separate network and a separate random generator, so that they do not change the
+training afterwards.
 """
 
 import math
@@ -49,7 +49,7 @@ from nas.training.network.module import Network, initialise
 
 PROXIES = ("synflow", "naswot", "zico", "grad_norm")
 
-_BATCHES = 2  # the minimum for a deviation
+_BATCHES = 2  # the least number of batches for a deviation
 _MOST, _FEWEST = 32, 16  # images in a batch; fewer if they are large
 _PIXELS = 4096  # in a batch, about: 16 images of 16x16
 
@@ -105,7 +105,7 @@ def score_if_it_fits(
 ) -> dict[str, float]:
     """Return `proxy_scores`; empty if memory does not suffice.
 
-    The training needs less memory, in half precision, and may fit.
+    The training may still fit: in half precision it needs less memory.
     """
     try:
         return proxy_scores(layers, batches, seed, loss)
@@ -151,7 +151,7 @@ class _Scaled:
     power: int
 
     def at(self, power: int) -> Tensor:
-        """Return the value for another power; it underflows to zero."""
+        """Return `value` scaled for another power; it may underflow to zero."""
         return self.value * 2.0 ** max(self.power - power, -1000)
 
 
@@ -208,7 +208,7 @@ def _by_gradients(
 
 
 class _Codes:
-    """The kernel of agreements between images: which ReLU units are active for each."""
+    """The kernel of naswot: for each pair of images, the ReLU units whose states agree."""
 
     def __init__(self, images: int, device: torch.device) -> None:
         self.units = 0
@@ -226,8 +226,8 @@ class _Codes:
         """Return log det (K + 1), K_ij the number of units that agree on the images i and j.
 
         The published score is log det K, which is minus infinity if two images have equal codes, as
-        in networks with few ReLUs. The 1 adds one distinct unit to each image, which is negligible
-        with thousands of units. None without a ReLU.
+        in networks with few ReLUs. Adding the identity acts as one more unit that is active for one
+        image only, which is negligible with thousands of units. None without a ReLU.
         """
         if not self.units:
             return None
@@ -251,9 +251,9 @@ def _hooked(network: nn.Module, codes: _Codes) -> Iterator[None]:
 def zico_score(one: Sequence[Tensor], other: Sequence[Tensor]) -> float | None:
     """Return the sum over layers of log(sum of mean |g| / deviation of g between two batches).
 
-    `one` and `other` are the gradients of each batch, layer by layer. As in the authors' code the
-    deviation is of the signed gradients, and weights without deviation are omitted. None if no
-    gradient varies.
+    `one` and `other` are the gradients of the two batches, layer by layer. As in the authors' code,
+    the deviation is that of the signed gradients, and weights without deviation are omitted. None
+    if no gradient varies.
     """
     sums = []
     for a, b in zip(one, other, strict=True):

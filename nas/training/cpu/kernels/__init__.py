@@ -1,9 +1,9 @@
-"""Kernels: operations of a training step in C, where torch is slow on one CPU thread.
+"""Kernels in C for the operations of a training step that torch computes slowly on one CPU thread.
 
 Between two 1x1 convolutions a step is memory-bound: batch norm, activation and depthwise
-convolution read and write maps of many channels, with little arithmetic. torch passes over such a
-map some thirty times; ten suffice. The sources are compiled for the processor at their first use,
-if there is a C compiler, and cached.
+convolution read and write maps of many channels, with little arithmetic. torch reads or writes such
+a map about thirty times; ten times suffice. The sources are compiled for the processor at their
+first use, if there is a C compiler, and cached.
 """
 
 from functools import cache
@@ -16,7 +16,7 @@ __all__ = ["MOST_TAPS", "Kernels", "NormValues", "Running", "Taps", "kernels"]
 
 @cache
 def kernels() -> Kernels | str:
-    """Return the kernels of this process, or why there are none."""
+    """Return the kernels of this process, or the reason why they are not available."""
     try:
         return Kernels(compiled_library())
     except NoLibraryError as error:

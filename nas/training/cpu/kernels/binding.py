@@ -1,4 +1,4 @@
-"""Binding: the C functions of `norm.c` and `depthwise.c`, called with tensors.
+"""The C functions of `norm.c` and `depthwise.c`, called with tensors.
 
 All maps are float32 on the CPU in channels-last order; callers ensure this.
 """
@@ -61,14 +61,14 @@ class Running(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Taps:
-    """The geometry of a depthwise convolution."""
+    """The kernel size, stride and padding of a depthwise convolution, in pixels."""
 
     kernel: int
     stride: int
     padding: int
 
     def out(self, size: int) -> int:
-        """Return the height or width of the output, of an input of `size`."""
+        """Return the height or width of the output for an input of height or width `size`."""
         return (size + 2 * self.padding - self.kernel) // self.stride + 1
 
 
@@ -114,9 +114,9 @@ class Kernels:
     def backward(
         self, x: Tensor, g: Tensor, norm: NormValues, instead: bool = False
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the gradients of `x`, gain and bias, from `g`, that after the norm.
+        """Return the gradients of `x`, gain and bias; `g` is the gradient after the activation.
 
-        With `instead` the first one overwrites `g`.
+        With `instead`, the gradient of `x` overwrites `g`.
         """
         dx = g if instead else torch.empty_like(x)
         gain, bias = torch.empty_like(norm.gain), torch.empty_like(norm.bias)
@@ -208,4 +208,4 @@ def _shape(x: Tensor, y: Tensor, taps: Taps) -> _Shape:
 
 def _check(failed: int) -> None:
     if failed:
-        raise MemoryError("no memory for the scratch of a kernel")
+        raise MemoryError("there is no memory for the scratch buffer of a kernel")

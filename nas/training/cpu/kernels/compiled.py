@@ -1,9 +1,8 @@
-"""Compiled: the shared library of the C sources in this package, compiled at its first use.
+"""The shared library of the C sources in this package, compiled at its first use.
 
-It is in the cache folder, under a hash of the sources, the command and the processor that it
-depends on. Nothing is compiled when the package is installed, and a compiler is optional. A library
-is first tried in a separate process: one for another processor would end the process that calls
-it.
+It is in the cache folder; its name has a hash of the sources, the command and the processor.
+Nothing is compiled when the package is installed, and a compiler is optional. A library is first
+tried in a separate process: a library for another processor would end the process that calls it.
 """
 
 import contextlib
@@ -31,14 +30,14 @@ _COMPILE_SECONDS, _TRIAL_SECONDS = 120.0, 30.0
 
 
 class NoLibraryError(Exception):
-    """There is no library: no compiler, or it failed; the message says which."""
+    """The library is not available; the message gives the reason."""
 
 
 def compiled_library() -> ctypes.CDLL:
     """Return the library; compile it if it is missing.
 
     Raises:
-        NoLibraryError: it cannot be made, loaded or run.
+        NoLibraryError: it cannot be compiled, loaded or run.
     """
     if sys.platform == "win32":
         raise NoLibraryError("the kernels are not built on Windows")
@@ -46,10 +45,10 @@ def compiled_library() -> ctypes.CDLL:
     path = cache_dir() / f"kernels-{_key(command)}.so"
     try:
         if path.is_file():
-            with contextlib.suppress(NoLibraryError, OSError):  # damaged: compiled again
-                _try(path)
+            with contextlib.suppress(NoLibraryError, OSError):  # a damaged file is compiled again
+                _check(path)
                 return ctypes.CDLL(str(path))
-        return _made(command, path)
+        return _compiled(command, path)
     except (OSError, subprocess.SubprocessError) as error:
         raise NoLibraryError(f"the kernels cannot be compiled ({error})"[:200]) from error
 
@@ -75,7 +74,7 @@ def _key(command: list[str]) -> str:
 
 
 def _processor() -> str:
-    """Return a text that differs between instruction sets: nodes may share a cache."""
+    """Return a text that differs between instruction sets, because nodes may share a cache."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -84,16 +83,16 @@ def _processor() -> str:
     return "\n".join(dict.fromkeys(line for line in lines if line.startswith(wanted)))
 
 
-def _made(command: list[str], path: Path) -> ctypes.CDLL:
+def _compiled(command: list[str], path: Path) -> ctypes.CDLL:
     """Compile the library, and cache it at `path` if possible."""
     with tempfile.TemporaryDirectory(prefix="nas-kernels-") as folder:
-        made = Path(folder) / path.name
-        _compile([*command, "-o", str(made), *map(str, _SOURCES), "-lm"])
-        _try(made)
+        library = Path(folder) / path.name
+        _compile([*command, "-o", str(library), *map(str, _SOURCES), "-lm"])
+        _check(library)
         with contextlib.suppress(OSError):
-            write_whole(path, partial(_copied, made))
+            write_whole(path, partial(_copy, library))
             return ctypes.CDLL(str(path))
-        return ctypes.CDLL(str(made))  # stays loaded when the file is gone
+        return ctypes.CDLL(str(library))  # stays loaded after the file is deleted
 
 
 def _compile(command: list[str]) -> None:
@@ -105,7 +104,7 @@ def _compile(command: list[str]) -> None:
         raise NoLibraryError(f"the C compiler failed ({command[0]}: {last})"[:200]) from error
 
 
-def _try(path: Path) -> None:
+def _check(path: Path) -> None:
     """Call the library in a separate process.
 
     Raises:
@@ -114,10 +113,10 @@ def _try(path: Path) -> None:
     words = [sys.executable, "-I", trial_call.__file__, str(path)]
     done = subprocess.run(words, capture_output=True, check=False, timeout=_TRIAL_SECONDS)
     if done.returncode:
-        told = done.stderr.decode(errors="replace").strip().splitlines()
-        why = told[-1] if told else f"exit code {done.returncode}"
-        raise NoLibraryError(f"the kernels do not run on this processor ({why})"[:200])
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        reason = lines[-1] if lines else f"exit code {done.returncode}"
+        raise NoLibraryError(f"the kernels do not run on this processor ({reason})"[:200])
 
 
-def _copied(one: Path, other: Path) -> None:
-    shutil.copyfile(one, other)
+def _copy(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)

@@ -12,8 +12,8 @@ typedef struct {
   len images, height, width, channels, kernel, stride, padding, out_height, out_width;
 } Shape;
 
-/* A window of three columns that slides over three rows, V channels from c on: left, middle, right.
- * Outside the map are zeros. */
+/* A window of three columns that slides over three rows, for the channels of V from c on: left,
+ * middle, right. Pixels outside the map are zero. */
 #define WINDOW(V)                                                            \
   const float *R x0 = rows[0] + c, *R x1 = rows[1] + c, *R x2 = rows[2] + c; \
   V none = {0}, l0 = none, l1 = none, l2 = none, r0, r1, r2;                 \
@@ -45,7 +45,7 @@ THREE(three_16, v16)
 THREE(three_8, v8)
 THREE(three_1, float)
 
-/* Add one row of gradients g to the gradient of the weights; otherwise as above. */
+/* Add the contribution of one row of gradients g to the gradient of the weights, as above. */
 #define THREE_WEIGHTS(NAME, V)                                                                \
   static inline void NAME(const float *const *rows, const float *R g, float *R d, len width,  \
                           len C, len c) {                                                     \
@@ -91,7 +91,7 @@ GENERAL(general_16, v16)
 GENERAL(general_8, v8)
 GENERAL(general_1, float)
 
-/* Add row i of the taps to the gradient of the weights, and to that of one input row. */
+/* Add the contribution of one row of taps to the gradients of the weights and of one input row. */
 #define GENERAL_BACK(NAME, V)                                                                  \
   static inline void NAME(const float *R row, const float *R g, const float *R w, float *R d,  \
                           float *R back, const Shape *s, len C, len c) {                       \
@@ -153,7 +153,7 @@ static const float *row_at(Rows *rows, len at) {
   return rows->ring + at % rows->kept * rows->numbers;
 }
 
-/* torch's weights, (channels, kernel * kernel), with channels last, taps optionally reversed. */
+/* Write torch's weights, (channels, kernel * kernel), channels last, optionally taps reversed. */
 static void channels_last(const float *R w, float *R to, len channels, len taps, int reversed) {
   for (len c = 0; c < channels; c++)
     for (len k = 0; k < taps; k++)
@@ -166,7 +166,7 @@ static int is_simple(const Shape *s) {
 
 static len pixels_of(const Shape *s) { return s->images * s->out_height * s->out_width; }
 
-/* A norm from Python, or NULL: the arguments of norm_of, with its activation's `low` and `top`. */
+/* A norm from Python: the arguments of norm_of, with the limits of its activation. */
 typedef struct {
   const float *gain, *bias, *mean, *scale;
   float low, top;
@@ -177,8 +177,8 @@ static Norm opened(Scratch *scratch, const Given *given, len channels) {
                  given->top);
 }
 
-/* out = convolution of x after the norm `before`. With `after`, that norm is applied to it;
- * otherwise, with `mean`, its statistics are taken as norm_statistics does. */
+/* Compute `out`, the convolution of x after the norm `before`. With `after`, apply that norm to
+ * it; otherwise, with `mean`, compute its statistics as norm_statistics does. */
 int depthwise_forward(const float *x, float *out, const Shape *s, const float *weights,
                       const Given *before, const Given *after, float *running_mean,
                       float *running_var, double step, double eps, float *mean, float *scale) {
@@ -217,7 +217,8 @@ int depthwise_forward(const float *x, float *out, const Shape *s, const float *w
   return 0;
 }
 
-/* Gradients of one image: of the weights (flat, channels last) and of its rows, `to`. */
+/* Compute the gradients of one image: of the weights (flat, channels last) and of its rows, `to`.
+ */
 static void image_backward(const Shape *s, Rows *inputs, Rows *gradients, const float *w,
                            const float *reversed, float *flat, float *to) {
   len C = s->channels, K = s->kernel, numbers = s->width * C;
@@ -246,8 +247,9 @@ static void image_backward(const Shape *s, Rows *inputs, Rows *gradients, const 
   }
 }
 
-/* Gradients of depthwise_forward, with the statistics of both norms taken in training. `y` is
- * its output, `g` the gradient after the norm `after`; results of an absent norm are not set. */
+/* Compute the gradients of depthwise_forward, with the statistics of both norms from training.
+ * `y` is its output, `g` the gradient after the norm `after`; results of an absent norm are not
+ * set. */
 int depthwise_backward(const float *x, const float *y, const float *g, const Shape *s,
                        const float *weights, const Given *before, const Given *after, float *d_x,
                        float *d_weights, float *d_gain, float *d_bias, float *d_gain_after,

@@ -1,9 +1,9 @@
 /* Batch norm, its activation and depthwise convolution, on float32 maps in channels-last order.
  *
  * A map of P pixels and C channels is P * C numbers, the channels of one pixel adjacent. These
- * operations are bound by memory, so each of them reads and writes a map as few times as it can:
- * a norm is applied where its result is needed, and the sums that the next step needs are taken
- * while the numbers are in the cache. One thread; no result depends on time or address.
+ * operations are memory-bound, so each of them reads and writes a map as few times as possible: a
+ * norm is applied where its result is needed, and the sums that the next step needs are computed
+ * while the numbers are in the cache. They use one thread; no result depends on time or addresses.
  *
  * A norm is y = min(max(x * a + b, low), top): without an activation low and top are infinite.
  * Functions that return an int return 0, or 1 if there is no memory for scratch.
@@ -46,7 +46,7 @@ static void fill(float *values, len channels, len span) {
     memcpy(values + at, values, channels * sizeof(float));
 }
 
-/* Scratch of a call: one block, handed out in pieces. */
+/* The scratch buffer of a call: one block, from which pieces are taken in turn. */
 typedef struct {
   char *block, *next;
 } Scratch;
@@ -93,7 +93,7 @@ static void sums_flush(Sums *sums) {
   sums->count = 0;
 }
 
-/* Reset, for gradients after a norm of this mean. */
+/* Reset the sums, for gradients after a norm with this mean. */
 static void sums_start(Sums *sums, const float *mean) {
   sums_flush(sums);
   memset(sums->ones, 0, sums->channels * sizeof(double));
@@ -125,13 +125,13 @@ static void sums_of_map(Sums *sums, const float *R x, len n, int first) {
   }
 }
 
-/* The gradient g after a norm where its activation does not limit x * a + b, else 0. */
+/* Return the gradient g where the activation does not limit x * a + b, else 0. */
 static inline float passed(float x, float a, float b, float low, float top, float g) {
   float y = x * a + b;
   return (y <= low) | (y >= top) ? 0.0f : g;
 }
 
-/* Add the gradient g after a norm, and its product with x minus the mean, in `shift`. */
+/* Add the gradient g after a norm, and its product with x minus the mean, which is in `shift`. */
 static void sums_of_gradient(Sums *sums, const float *R x, const float *R g, len n, Norm norm) {
   len span = sums->span;
   const float *R a = norm.a, *R b = norm.b, *R shift = sums->shift;
@@ -161,7 +161,7 @@ static void apply(const float *x, float *y, len n, len span, Norm norm) {
   }
 }
 
-/* The gradient before a norm: a * d + x * slope + offset, d is g where not limited, else 0. */
+/* Compute the gradient before a norm: a * d + x * slope + offset, where d is passed(…, g). */
 static void gradient(const float *R x, const float *g, float *out, len n, len span, Norm norm,
                      const float *R slope, const float *R offset) {
   const float *R a = norm.a, *R b = norm.b;
@@ -176,7 +176,7 @@ static void gradient(const float *R x, const float *g, float *out, len n, len sp
   }
 }
 
-/* Turn sums of a map into its mean and 1 / sqrt(variance + eps); update the running ones. */
+/* Compute the mean and 1 / sqrt(variance + eps) of a map from its sums; update the running ones. */
 static void statistics(Sums *sums, len pixels, float *mean, float *scale, float *running_mean,
                        float *running_var, double step, double eps) {
   sums_flush(sums);
@@ -192,7 +192,7 @@ static void statistics(Sums *sums, len pixels, float *mean, float *scale, float 
   }
 }
 
-/* A norm with its statistics as y = x * a + b, in scratch of two spans. */
+/* Return a norm with its statistics as y = x * a + b; takes two spans of scratch. */
 static Norm norm_of(Scratch *scratch, len channels, const float *gain, const float *bias,
                     const float *mean, const float *scale, float low, float top) {
   len span = span_of(channels);
@@ -206,7 +206,7 @@ static Norm norm_of(Scratch *scratch, len channels, const float *gain, const flo
   return (Norm){a, b, low, top};
 }
 
-/* Coefficients of the backward pass of a norm; `d_gain` and `d_bias` are results. */
+/* Compute the coefficients of the backward pass of a norm, and the gradients of gain and bias. */
 static void slopes(Sums *sums, len pixels, const float *a, const float *mean, const float *scale,
                    float *R slope, float *R offset, float *d_gain, float *d_bias) {
   sums_flush(sums);

@@ -1,9 +1,9 @@
-"""Trial call: check that a library of kernels runs on this processor, and its results.
+"""Check that a library of kernels runs on this processor and gives correct results.
 
     python -I trial_call.py LIBRARY
 
 It calls one function of each source and exits with 0 if the results are right. It loads neither
-torch nor this package, so that it takes some milliseconds.
+torch nor this package, so that it takes only milliseconds.
 """
 
 import ctypes
