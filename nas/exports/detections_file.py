@@ -91,7 +91,7 @@ def _same_detections(found: Sequence[Tensor], corners: Tensor, probabilities: Te
     Some may differ, because PyTorch adds an offset for each class to the boxes, which rounds them.
     """
     boxes, scores, classes = found
-    wanted = set(map(tuple, select(corners, probabilities, Selection()).tolist()))
+    wanted = set(map(tuple, select(corners, probabilities, DetectionFilter()).tolist()))
     rows = torch.cat([classes[:, None] + 1.0, scores[:, None], boxes], 1)
     common = wanted & set(map(tuple, rows.tolist()))
     most = max(len(wanted), len(rows))

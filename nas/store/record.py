@@ -108,7 +108,7 @@ class TrialRecord:
         def add(connection: sa.Connection, key: int) -> None:
             trials.add_measurement(connection, key, number, attempt, measurement)
 
-        entry = Entry("record_measurement", (number, attempt, measurement))
+        entry = SpooledCall("record_measurement", (number, attempt, measurement))
         self._run(study, add, lasting=False, entry=entry)
 
     def record_count(
@@ -126,7 +126,7 @@ class TrialRecord:
             count = trials.VerifiedCost(counted, worker, device)
             trials.add_count(connection, key, number, attempt, count)
 
-        entry = Entry("record_count", (number, attempt, counted, worker, device))
+        entry = SpooledCall("record_count", (number, attempt, counted, worker, device))
         self._run(study, add, lasting=False, entry=entry)
 
     def record_proxies(
@@ -137,7 +137,7 @@ class TrialRecord:
         def add(connection: sa.Connection, key: int) -> None:
             trials.add_proxies(connection, key, number, attempt, values)
 
-        entry = Entry("record_proxies", (number, attempt, values))
+        entry = SpooledCall("record_proxies", (number, attempt, values))
         self._run(study, add, lasting=False, entry=entry)
 
     def finish_trial(self, study: str, number: int, attempt: int, outcome: Outcome) -> None:
@@ -146,7 +146,7 @@ class TrialRecord:
         def finish(connection: sa.Connection, key: int) -> None:
             trials.finish(connection, key, number, attempt, outcome)
 
-        self._run(study, finish, entry=Entry("finish_trial", (number, attempt, outcome)))
+        self._run(study, finish, entry=SpooledCall("finish_trial", (number, attempt, outcome)))
 
     def record_report(self, name: str, number: int, kind: str, values: Mapping[str, Any]) -> None:
         """Record a final report of a trial, at most one of each `kind`, such as "test".
@@ -158,7 +158,7 @@ class TrialRecord:
         def add(connection: sa.Connection, key: int) -> None:
             trials.add_report(connection, key, number, kind, values)
 
-        self._run(name, add, entry=Entry("record_report", (number, kind, values)))
+        self._run(name, add, entry=SpooledCall("record_report", (number, kind, values)))
 
     def _run(
         self,

@@ -30,7 +30,7 @@ class SpooledCall:
     arguments: tuple[Any, ...]
 
 
-def keep(folder: Path, entries: Sequence[Entry]) -> Path | None:
+def keep(folder: Path, entries: Sequence[SpooledCall]) -> Path | None:
     """Write the entries to the spool in a study's folder; return its path, or None on an error."""
     path = folder / SPOOL_FILE
     text = json.dumps([[e.method, [_encoded(a) for a in e.arguments]] for e in entries], indent=1)
@@ -41,7 +41,7 @@ def keep(folder: Path, entries: Sequence[Entry]) -> Path | None:
     return None
 
 
-def kept(folder: Path) -> list[Entry]:
+def kept(folder: Path) -> list[SpooledCall]:
     """Return the entries of a spool in order; none if there is no readable spool."""
     try:
         rows = json.loads((folder / SPOOL_FILE).read_text("utf-8"))

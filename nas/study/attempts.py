@@ -83,7 +83,7 @@ class TrialAttempt:
         return self.worker.partition(":")[0] if self.worker else None
 
 
-class Verdict(Enum):
+class FaultDecision(Enum):
     """The consequence of the end of an attempt: the trial waits, it fails, or the study pauses."""
 
     WAIT = "wait"
@@ -122,7 +122,7 @@ class RunningAttempts:
         """Record that trial `number` measured an epoch."""
         self._nodes.pop(number, None)
 
-    def judge(self, trial: Trial, fault: Fault) -> tuple[Verdict, int]:
+    def judge(self, trial: Trial, fault: Fault) -> tuple[FaultDecision, int]:
         """Return the consequence of `fault` for a running trial, and its lost workers so far.
 
         An error of the same type as that of the previous attempt fails the trial, because a further

@@ -67,7 +67,7 @@ class Inference:
     inverse: Floats
     variance: float
 
-    def of(self, trial: Trial) -> Estimate | None:
+    def of(self, trial: Trial) -> InferredLoss | None:
         """Return the final loss of `trial` on the log scale; None if not measured at the epoch."""
         scaled = self._scaled(trial)
         return None if scaled is None else InferredLoss(self._mean(scaled), self.variance)

@@ -128,7 +128,7 @@ class Posterior:
         self._ours = np.ones(len(believed), dtype=bool) if everything else np.array(ours)
         self._scale, self._learnt = scale, learnt
 
-    def best_gain(self, candidates: Points) -> Floats:
+    def best_gain(self, candidates: ModelPoints) -> Floats:
         """Return the expected improvement of the best value of the first uncertain goal, (n,).
 
         It is the sum of the expected improvement, which finds a good region, and of the knowledge

@@ -140,7 +140,7 @@ def load_study_task(spec: StudySpec, data_dir: str | None = None) -> Task:
     return task
 
 
-def _read(reader: str, request: DataRequest) -> Source:
+def _read(reader: str, request: DataRequest) -> ImageSource:
     """Return the images that `reader`, MODULE:FUNCTION of this package, finds."""
     module, _, function = reader.partition(":")
     read: Any = getattr(importlib.import_module(f"{__name__}.{module}"), function)
@@ -148,7 +148,7 @@ def _read(reader: str, request: DataRequest) -> Source:
     return source
 
 
-def _counts_text(source: Source) -> str:
+def _counts_text(source: ImageSource) -> str:
     """Return a text: the number of images, except an official test split, and of each class."""
     parts = [source.train, *([source.val] if source.val is not None else [])]
     labels = torch.cat([part.labels for part in parts])
@@ -181,7 +181,7 @@ def _pixels(train: Split | Files, shape: Shape) -> Iterator[torch.Tensor]:
 _Parts = tuple[Split | Files, Split | Files, Split | Files]
 
 
-def _split(source: Source, kind: ImageData, seed: int, where: str) -> _Parts:
+def _split(source: ImageSource, kind: ImageData, seed: int, where: str) -> _Parts:
     """Return the training, validation and test images; splits that are not official are drawn."""
     if source.val is not None and source.test is not None:
         return source.train, source.val, source.test

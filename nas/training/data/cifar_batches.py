@@ -29,7 +29,7 @@ _PIXELS = 3 * SIDE * SIDE
 
 
 @dataclass(frozen=True)
-class Batches:
+class CifarFiles:
     """The files of one of the data sets; `dataset` is its class in torchvision.datasets.
 
     `train` and `test` are the file names without the suffix of binary files, `labels` is the number

@@ -110,7 +110,7 @@ def leave_out_files(folder: Path | str, left_out: LeftOut) -> None:
         left_out.add(LeftOutReason.OUTSIDE if image else LeftOutReason.NO_IMAGE, entry.path)
 
 
-def _reason_left_out(entry: "os.DirEntry[str]") -> Reason | None:
+def _reason_left_out(entry: "os.DirEntry[str]") -> LeftOutReason | None:
     """Return the reason to leave out `entry`, None if it may be an image."""
     if not entry.is_file():
         if entry.is_dir():

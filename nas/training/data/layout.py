@@ -21,7 +21,7 @@ from nas.training.data.folder import (
     leave_out_files,
     subfolders,
 )
-from nas.training.data.left_out import LeftOut, Reason
+from nas.training.data.left_out import LeftOut, LeftOutReason
 
 PARTS = ("train", "val", "test")
 
@@ -170,7 +170,7 @@ def _only_one(place: str, left_out: LeftOut, known: Collection[str] = ()) -> str
     leave_out_files(place, left_out)
     for entry in folders:
         if entry.path != found[0].path:
-            left_out.add(Reason.NO_CLASS, entry.path)
+            left_out.add(LeftOutReason.NO_CLASS, entry.path)
     return found[0].path
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 _NAMED = 3  # names listed for each reason
 
 
-class Reason(StrEnum):
+class LeftOutReason(StrEnum):
     """The reasons why a file, a folder or a box is left out, as shown to the user."""
 
     HIDDEN = "hidden"

@@ -20,7 +20,7 @@ import torch
 from nas.errors import TaskError
 from nas.training.data.cache import cached
 from nas.training.data.folder import contains_images, has_image_suffix, images_below
-from nas.training.data.images import DataRequest, Source
+from nas.training.data.images import DataRequest, ImageSource
 from nas.training.data.labels import class_names, positions
 from nas.training.data.layout import find_parts, shared_folders
 from nas.training.data.left_out import LeftOut, LeftOutReason, printable
@@ -336,7 +336,7 @@ def _small(side: int, count: int) -> bool:
     return side <= _IN_MEMORY[0] and 3 * side * side * count <= _IN_MEMORY[1]
 
 
-def _decoded_source(source: Source, side: int) -> Source:
+def _decoded_source(source: ImageSource, side: int) -> ImageSource:
     """Return `source` with its images decoded to `side` pixels, in memory."""
     held = {key: _decoded(files, side) for key, files in source.parts.items()}
     return replace(

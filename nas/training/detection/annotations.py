@@ -172,7 +172,7 @@ def _refused(
     seen: set[int | str],
     images: set[int | str],
     classes: Mapping[int | str, int | None],
-) -> Reason | None:
+) -> LeftOutReason | None:
     """Return the reason why an annotation cannot be used, apart from its box; None if it can."""
     if not isinstance(entry, dict) or not _is_box(entry.get("bbox")):
         return LeftOutReason.MALFORMED

@@ -27,7 +27,7 @@ _ROWS = 7  # a detection: image, left, top, width, height, score, class
 
 
 @dataclass(frozen=True)
-class Selection:
+class DetectionFilter:
     """The rule that selects the detections among the boxes of an image.
 
     In each class, at most `candidates` boxes with a probability above `threshold` are considered;

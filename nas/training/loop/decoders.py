@@ -23,7 +23,7 @@ _AHEAD = 4  # batches to decode in advance, at least
 
 
 @dataclass(frozen=True)
-class Request:
+class DecodeRequest:
     """A batch to decode: encoded images or their paths, the numbers of each, and the crop."""
 
     images: Sequence[bytes | str]

@@ -25,7 +25,7 @@ from nas.training.network.weights_file import load_weights
 
 
 @dataclass(frozen=True)
-class _Member:
+class _TeacherNetwork:
     """One teacher in eval mode; `scale` and `shift` convert a batch to its normalisation."""
 
     network: Network
