@@ -43,7 +43,7 @@ class PairedKind(Protocol):
 def complementary(width: int, g1: int, g2: int) -> Condition:
     """Return the condition that `g1` and `g2` groups meet on `width` shared channels.
 
-    strict  each branch of one convolution holds exactly one channel of each branch of the other:
+    strict  each branch of one convolution has exactly one channel of each branch of the other:
             g1 * g2 = width
     loose   the same for super-channels of width / (g1 * g2) channels
     none    no such super-channels exist. If g1 * g2 exceeds the width, two branches share at most

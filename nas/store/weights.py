@@ -54,12 +54,12 @@ def mark_removed(connection: sa.Connection, study_id: int, keep: Collection[int]
             TRIAL.c.weights_path.not_in(others),
         )
     ).all()
-    gone = [r.id for r in rows if r.number not in keep and r.weights_sha256 not in named]
+    unused = [r.id for r in rows if r.number not in keep and r.weights_sha256 not in named]
     moment = now(connection)
-    for key in gone:
+    for key in unused:
         change = sa.update(TRIAL).where(TRIAL.c.id == key).values(weights_removed_at=moment)
         connection.execute(change)
-    return len(gone)
+    return len(unused)
 
 
 def kept_names(connection: sa.Connection, study_id: int) -> set[str]:

@@ -93,11 +93,11 @@ class Epoch:
 
     `metrics` and `by_class` are as in `nas.study.trial.Measurement`. The first epoch has `counted`,
     fvcore's count at the deployment input, the name of the `device` that trains, and the
-    training-free scores `proxies` by name if the study computes them. `profile` holds the laps of
-    `nas.study.time_profile` since the first epoch, if the plan asks for them. `saving` is true for
-    the last epoch if a `Saved` follows: the measurement is recorded before the weights are written.
-    `earlier` is the time in seconds that an earlier attempt spent on this epoch, restored from its
-    checkpoint.
+    training-free scores `proxies` by name if the study computes them. `profile` has the seconds of
+    each part (`nas.study.time_profile`) since the first epoch, if the plan requests them. `saving`
+    is true for the last epoch if a `Saved` follows: the measurement is recorded before the weights
+    are written. `earlier` is the time in seconds that an earlier attempt spent on this epoch,
+    restored from its checkpoint.
     """
 
     epoch: int

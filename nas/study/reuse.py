@@ -93,9 +93,9 @@ def _reusable(
     for theirs, trial in found:
         if trial.seed in seeds or trial.origin is not None or trial.counted is None:
             continue
-        gone = removed and trial.weights_removed_at is not None
+        deleted = removed and trial.weights_removed_at is not None
         if comparable(spec, theirs, architecture) and (
-            gone or _is_kept(trial, weights_file(theirs.name, trial))
+            deleted or _is_kept(trial, weights_file(theirs.name, trial))
         ):
             return theirs.name, trial
     return None

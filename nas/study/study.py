@@ -148,7 +148,7 @@ class Study:
         return running
 
     def put_back(self, number: int) -> None:
-        """Let `ask` return a trial again that was handed out and has not begun."""
+        """Let `ask` return a trial again that was handed out and has not started."""
         self._handed_out.discard(number)
 
     def cost(self, architecture: Architecture) -> Cost:
