@@ -104,7 +104,7 @@ def other(tmp_path: Path) -> Path:
 def copy_named_in(error: str) -> Path:
     """Return the rescued database, which both lines of an error name."""
     cause, remedy = error.splitlines()
-    found = re.search(r"rescued in (\S+)\.$", cause)
+    found = re.search(r"saved to (\S+)\.$", cause)
     assert found, error
     assert remedy.endswith(f"--db {found[1]}")
     return Path(found[1])
@@ -168,7 +168,7 @@ def test_a_file_that_is_deleted_after_the_last_write_is_rescued(
     code, error = drivers[0].end()
 
     assert code == 4
-    found = re.search(r"rescued in (\S+)\.\n", error)
+    found = re.search(r"saved to (\S+)\.\n", error)
     assert found
     with open_store(found[1], read_only=True) as store:
         assert len(store.trials("study")) == TRIALS
