@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from nas.interruption import interrupted
 
-_REPORTED_SECONDS = 3.0  # a shorter outage is not reported
+REPORTED_SECONDS = 3.0  # a shorter outage is not reported
 _SLICE_SECONDS = 0.2
 
 
@@ -51,7 +51,7 @@ class Outage:
         waited = time.monotonic() - self._began
         if waited + self._pause > self._patience or interrupted():
             return False
-        if waited + self._pause > _REPORTED_SECONDS and not self._reported:
+        if waited + self._pause > REPORTED_SECONDS and not self._reported:
             self._reported = True
             self._watch(DatabaseAway(self._shown, cause, self._patience))
         # Without the random factor, all clients would retry at the same time.

@@ -1,13 +1,12 @@
 """The clock is set back or forward: a lease keeps its length, and its age is never negative."""
 
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from itertools import chain
+from functools import partial
+from itertools import chain, cycle
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,18 +25,12 @@ from nas.store.lease import busy, is_live
 from nas.store.process_identity import this_process
 from nas.store.tables import LEASE
 from nas.study.spec import StudySpec
-from tests.conftest import ROOT
+from nas.study.study import Study
+from tests.forked import Forked
 from tests.store.rows import VERSIONS
+from tests.studies import WalkSampler, run_one, small_spec
 
-SECONDS = 1.5
-HOLDER = f"""
-import sys
-from nas.store import open_store
-store = open_store(sys.argv[1])
-store.acquire("small", seconds={SECONDS})
-print("ready", flush=True)
-sys.stdin.readline()
-"""
+SECONDS = 0.8
 TIMES = ("acquired_at", "renewed_at", "expires_at")
 BOOT, _, NAMESPACE = this_process().place.partition(" ")
 
@@ -46,13 +39,12 @@ def leave_lease(url: str, spec: StudySpec, place: str, seconds: float) -> None:
     """Let a process die that held the study at `place`; then the clock is set by `seconds`."""
     with open_store(url) as store:
         store.create_study(spec, VERSIONS)
-    words = [sys.executable, "-c", HOLDER, url]
-    with subprocess.Popen(
-        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
-        process.kill()
+
+    def hold() -> int:
+        open_store(url).acquire("small", seconds=SECONDS)
+        return 0
+
+    assert Forked(hold).wait() == 0
 
     def change(connection: sa.Connection) -> None:
         row = connection.execute(sa.select(LEASE)).one()._asdict()
@@ -143,43 +135,24 @@ def test_the_time_of_records_does_not_run_ahead_of_the_system_clock() -> None:
             assert before <= found <= after
 
 
-STUDY = """
-import sys
-from datetime import datetime, timedelta
-from itertools import count
-
-from nas import steady_clock
-
-hours, times = float(sys.argv[3]), count()
-
-class Wrong(datetime):
-    @classmethod
-    def now(cls, tz=None):
-        return datetime.now(tz) + timedelta(hours=hours * (-1) ** next(times))
-
-steady_clock.datetime = Wrong
-steady_clock.CLOCK = steady_clock.SteadyClock()
-
-from nas.store import open_store
-from nas.study.study import Study
-from tests.studies import WalkSampler, run_one, small_spec
-
-spec = small_spec(num_trials=8, published=False, confirm=0)
-with open_store(sys.argv[1]) as store:
-    if not store.names():
-        store.create_study(spec, {"nas": "test"})
-    with store.acquire(spec.name):
-        study = Study(spec, store, WalkSampler(spec))
-        for _ in range(int(sys.argv[2])):
-            run_one(study)
-"""
+def run_trials(url: str, trials: int, hours: float) -> int:
+    """Run so many trials while the system clock leaps back and forward by `hours`."""
+    with system_clock(cycle((hours, -hours))):
+        spec = small_spec(num_trials=8, published=False, confirm=0)
+        with open_store(url) as store:
+            if not store.names():
+                store.create_study(spec, {"nas": "test"})
+            with store.acquire(spec.name):
+                study = Study(spec, store, WalkSampler(spec))
+                for _ in range(trials):
+                    run_one(study)
+    return 0
 
 
 def test_a_study_whose_clock_leaps_keeps_its_order(store_url: str) -> None:
     url = store_url
     for trials, hours in ((3, 1.0), (3, -2.0), (2, 0.0)):
-        words = [sys.executable, "-c", STUDY, url, str(trials), str(hours)]
-        subprocess.run(words, cwd=ROOT, check=True)
+        assert Forked(partial(run_trials, url, trials, hours)).wait() == 0
     with open_store(url, read_only=True) as store:
         (spec,) = (store.spec(name) for name in store.names())
         found = store.trials(spec.name)

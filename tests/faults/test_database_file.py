@@ -4,50 +4,47 @@ import re
 import shutil
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from nas.errors import DatabaseLostError, NasError
 from nas.store import open_store
+from nas.study.study import Study
 from tests.cli.runner import NAS, run_nas
-from tests.conftest import ROOT
-from tests.studies import complete_trial, small_spec
+from tests.faults import serial_driver
+from tests.forked import Forked
+from tests.studies import WalkSampler, complete_trial, run_all, small_spec
 
 Deed = Callable[[Path, Path], None]
 TRIALS = 12
+SPEC = small_spec(num_trials=TRIALS, published=False, confirm=0)  # that of the driver
 
 
-class Driver:
+class Driver(Forked):
     """A study that runs in another process on the database `path`."""
 
     def __init__(self, path: Path, seconds: float) -> None:
-        words = [sys.executable, "-m", "tests.faults.serial_driver", str(path)]
-        self.process = subprocess.Popen(
-            [*words, str(TRIALS), str(seconds)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-        )
+        super().__init__(partial(serial_driver.main, str(path), str(TRIALS), str(seconds)))
 
     def wait_for(self, line: str) -> None:
-        assert self.process.stdout is not None
-        for found in self.process.stdout:
+        for found in self.stdout:
             if found.strip() == line:
                 return
-        raise AssertionError(self.process.communicate()[1])
+        raise AssertionError(self.stderr.read())
 
     def end(self) -> tuple[int, str]:
         """Let it close the store; return the exit code and what it printed as an error."""
-        _, error = self.process.communicate("\n")
-        return self.process.returncode, error
+        with suppress(BrokenPipeError):  # it has ended already
+            self.stdin.write("\n")
+            self.stdin.flush()
+        error = self.stderr.read()
+        return self.wait(), error
 
 
 @pytest.fixture
@@ -56,8 +53,7 @@ def drivers() -> Iterator[list[Driver]]:
     started: list[Driver] = []
     yield started
     for driver in started:
-        driver.process.kill()
-        driver.process.wait()
+        driver.kill()
 
 
 def delete(path: Path, _other: Path) -> None:
@@ -117,7 +113,7 @@ def content(path: Path) -> list[str]:
 
 def begin(drivers: list[Driver], path: Path) -> None:
     """Start the first driver on the database `path`, and wait until it is at work."""
-    drivers.append(Driver(path, 0.1))
+    drivers.append(Driver(path, 0.05))
     drivers[0].wait_for("trial 3")
 
 
@@ -145,9 +141,8 @@ def test_every_record_of_a_lost_file_is_rescued(
         with open_store(str(copy)) as store:
             kept = [t for t in store.trials("study") if t.state.finished]
             assert len(kept) >= 4
-        drivers.append(Driver(copy, 0.0))
-        drivers[1].wait_for("done")
-        assert drivers[1].end() == (0, "")
+            with store.acquire("study"):
+                run_all(Study(SPEC, store, WalkSampler(SPEC)))
         with open_store(str(copy), read_only=True) as store:
             trials = {trial.number: trial for trial in store.trials("study")}
         assert len(trials) == TRIALS
@@ -196,10 +191,9 @@ def test_other_content_of_any_size_is_noticed_and_the_running_study_rescued(
 ) -> None:
     path = tmp_path / "nas.db"
     with open_store(str(path)) as store:  # in the file, not only in the log
-        spec = small_spec(num_trials=TRIALS, published=False, confirm=0)
-        trained = complete_trial(0, 0.5, architecture=spec.space.published[0].architecture)
+        trained = complete_trial(0, 0.5, architecture=SPEC.space.published[0].architecture)
         lent = [replace(trained, number=-1, borrowed="earlier/0")]
-        store.create_study(spec, {"nas": "a"}, lent)
+        store.create_study(SPEC, {"nas": "a"}, lent)
         borrowed = store.borrowed("study")
     with closing(sqlite3.connect(other)) as connection:
         connection.execute("CREATE TABLE further (text)")

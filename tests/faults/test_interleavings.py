@@ -152,5 +152,5 @@ class Interleavings(RuleBasedStateMachine):
 
 def test_any_order_of_faults_gives_the_study_without_faults() -> None:
     run_state_machine_as_test(
-        Interleavings, settings=settings(max_examples=8, stateful_step_count=30, deadline=None)
+        Interleavings, settings=settings(max_examples=5, stateful_step_count=30, deadline=None)
     )

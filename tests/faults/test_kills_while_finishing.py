@@ -23,22 +23,22 @@ from tests.trained import quick_spec, train_study
 SPEC = quick_spec(num_trials=2, confirm=1, seeds=2)
 
 
-def resume_here(place: Path, at: int | None) -> None:
+def resume_here(place: Path, formats: tuple[str, ...], at: int | None) -> None:
     """Type `nas resume study` in this process, which dies at the `at`-th step of those counted."""
     with dying(at, lambda: os.kill(os.getpid(), signal.SIGKILL)) as death:
         death.watch_files(place)
-        called = call_here(place, "resume", "study")
+        called = call_here(place, "resume", "study", *formats)
     (place / "steps").write_text(str(death.seen))
     sys.stderr.write(called.err)
     os._exit(called.code)
 
 
-def resume(place: Path, at: int | None = None) -> int:
+def resume(place: Path, formats: tuple[str, ...], at: int | None = None) -> int:
     """Resume the study in a fork of this process, and return its exit code."""
     child = os.fork()
     if child == 0:
         try:
-            resume_here(place, at)
+            resume_here(place, formats, at)
         finally:
             os._exit(99)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -78,21 +78,24 @@ def files_of(place: Path) -> dict[str, str]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("every", "formats"),
+    [(13, ("--format", "weights")), pytest.param(1, (), marks=pytest.mark.slow)],
+)
 def test_a_driver_that_is_killed_while_it_finishes_loses_nothing(
-    trained: Path, tmp_path: Path, every: int
+    trained: Path, tmp_path: Path, every: int, formats: tuple[str, ...]
 ) -> None:
     warm, whole = copy_of(trained, tmp_path / "warm"), copy_of(trained, tmp_path / "whole")
-    assert call_here(warm, "resume", "study").code == 0  # forks have what it loads
-    assert resume(whole) == 0
+    assert call_here(warm, "resume", "study", *formats).code == 0  # forks have what it loads
+    assert resume(whole, formats) == 0
     steps = int((whole / "steps").read_text())
-    assert steps > 30
+    assert steps > 20
     expected = record_of(whole), files_of(whole)
     for at in range(1, steps + 1, every):
         place = copy_of(trained, tmp_path / str(at))
-        assert resume(place, at) == -signal.SIGKILL, at
+        assert resume(place, formats, at) == -signal.SIGKILL, at
         exported = (place / "nas-results" / "study" / "best" / "card.json").exists()
         assert exported or record_of(place)[0] == StudyState.RUNNING, at
-        assert resume(place) == 0, at
+        assert resume(place, formats) == 0, at
         assert (record_of(place), files_of(place)) == expected, at
         shutil.rmtree(place)

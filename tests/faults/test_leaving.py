@@ -5,13 +5,17 @@ import os
 import pty
 import signal
 import subprocess
+import sys
 import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cli.runner import NAS, Driver, call_here, marked
 from tests.cli.test_train import ARCH, SPACE
+from tests.forked import Forked
 
 pytestmark = pytest.mark.timeout(280)
 TRAIN = ["train", "--space", "tiny.toml", "--arch", ARCH, "--limit", "60", "--name", "own"]
@@ -23,30 +27,47 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
+RESUME = ("resume", "own", "--results", "my results", "--db", "a b.db")
+CONTINUE = "Continue with: nas resume own --results 'my results' --db 'a b.db'\n"
+
+
 def test_each_signal_in_the_report_stage_ends_with_the_resume_line(place: Path) -> None:
-    words = [*TRAIN, "--epochs", "1", "--results", "my results", "--db", "a b.db"]
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        driver = Driver(place, *words)
-        if "train" in words:  # there is nothing left to train later
-            driver.until("Ray is up")
-            assert marked(driver.process.pid)
-        driver.until("all trials have ended")
-        driver.process.send_signal(number)
-        code, said = driver.end()
-        assert code == 130, said
-        assert said.endswith(f"Continue with: nas {' '.join(words_of_resume())}\n"), said
-        deadline = time.monotonic() + 10
-        while marked(driver.process.pid) and time.monotonic() < deadline:
-            time.sleep(0.2)
-        assert not marked(driver.process.pid)
-        words = ["resume", "own", "--results", "my results", "--db", "a b.db"]
-    done = call_here(place, *words)
+    words = ["--epochs", "1", "--results", "my results", "--db", "a b.db"]
+    driver = Driver(place, *TRAIN, *words)
+    driver.until("Ray is up")
+    assert marked(driver.process.pid)
+    driver.until("all trials have ended")
+    driver.process.send_signal(signal.SIGTERM)
+    code, said = driver.end()
+    assert code == 130, said
+    assert said.endswith(CONTINUE), said
+    deadline = time.monotonic() + 10
+    while marked(driver.process.pid) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not marked(driver.process.pid)
+
+    resumed = Forked(partial(resume_until_hung_up, place))
+    said = resumed.stderr.read()
+    assert resumed.wait() == 130, said
+    assert said.endswith(CONTINUE), said
+    done = call_here(place, *RESUME)
     assert done.code == 0, done.err
     assert (place / "my results" / "own" / "best" / "card.json").exists()
 
 
-def words_of_resume() -> list[str]:
-    return ["resume", "own", "--results", "'my results'", "--db", "'a b.db'"]
+def resume_until_hung_up(place: Path) -> int:
+    """Resume the study; a SIGHUP comes with its report, before its export."""
+    sent = list[str]()
+
+    def hang_up(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "os.rename" and str(arguments[1]).endswith("report.html") and not sent:
+            sent.append(event)
+            os.kill(os.getpid(), signal.SIGHUP)
+
+    sys.addaudithook(hang_up)
+    called = call_here(place, *RESUME)
+    sys.stderr.write(called.err)
+    return called.code
 
 
 def test_a_terminal_that_closes_interrupts_the_study_and_keeps_it(place: Path) -> None:

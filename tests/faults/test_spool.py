@@ -94,7 +94,7 @@ def test_an_outage_that_ends_leaves_no_file(
 ) -> None:
     with begun(postgres.new_url(), spec, tmp_path, patience=60.0) as store:
         postgres.stop()
-        back = threading.Timer(1.0, postgres.start)
+        back = threading.Timer(0.4, postgres.start)
         back.start()
         try:
             finish(store)

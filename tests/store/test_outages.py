@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from nas.errors import StoreError, StudyBusyError
 from nas.interruption import interruptible
-from nas.store import DatabaseAway, DatabaseBack, Store, open_store
+from nas.store import DatabaseAway, DatabaseBack, Store, open_store, outage
 from nas.store import database_url as address
 from nas.store.tables import LEASE, STUDY
 from nas.study.spec import StudySpec
@@ -49,12 +49,15 @@ def test_a_write_waits_while_the_server_restarts(postgres: PostgresServer, runni
 
 
 @pytest.mark.postgres
-def test_a_read_waits_and_the_outage_is_told(postgres: PostgresServer, spec: StudySpec) -> None:
+def test_a_read_waits_and_the_outage_is_told(
+    postgres: PostgresServer, spec: StudySpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outage, "REPORTED_SECONDS", 0.5)
     url, told = postgres.new_url(), list[object]()
     with open_store(url, watch=told.append) as store:
         store.create_study(spec, VERSIONS)
         postgres.stop()
-        back = threading.Timer(5.0, postgres.start)
+        back = threading.Timer(1.0, postgres.start)
         back.start()
         try:
             assert [study.name for study in store.studies()] == ["small"]
