@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from nas.cost import total_cost
-from nas.results import PointGroup, Selection, narrowed, study_view
+from nas.results import PointGroup, Selection, narrowed
 from nas.space import Shape
 from nas.store import open_store
 from nas.study import Trial, TrialState
@@ -24,14 +24,14 @@ from tests.browser.served import served
 from tests.classified import classified
 from tests.cli.test_networks import WORDS
 from tests.compared import spec_of as tiny_spec
-from tests.figures.drawn_study import make_spec, make_trials
+from tests.figures.drawn_study import make_spec, make_trials, make_view
 from tests.figures.stored import store_study, store_trial
 
 pytestmark = pytest.mark.browser
 
 SPEC = make_spec()
 TRIALS = make_trials(SPEC)
-VIEW = study_view(SPEC, TRIALS)
+VIEW = make_view(SPEC)
 SEED = replace(SPEC, name="seed-2", seed=2)
 SEED_TRIALS = make_trials(SEED, seed=2)
 OTHER = replace(SPEC, name="other-task", task="cifar10")
@@ -85,17 +85,6 @@ def test_studies_are_overlaid_and_a_click_on_another_one_opens_it(visit: Any, ad
     assert seen.complaints == []
 
 
-def test_a_study_that_cannot_be_overlaid_is_said_and_the_rest_is_drawn(
-    visit: Any, address: str
-) -> None:
-    seen = drawn(visit(f"{address}{STUDY}?with={OTHER.name},none,{SEED.name}"))
-    seen.page.wait_for_selector("#overlay-text:has-text('There is no study')")
-    text = seen.page.inner_text("#overlay-text")
-    assert f"{OTHER.name} is not drawn: it has another task" in text
-    assert SEED.name in names(seen)
-    assert seen.complaints == []
-
-
 def test_a_brush_keeps_its_trials_in_every_view_and_in_the_address(
     visit: Any, address: str
 ) -> None:
@@ -129,10 +118,16 @@ def test_a_brush_keeps_its_trials_in_every_view_and_in_the_address(
     assert seen.complaints == []
 
 
-def test_the_top_share_is_a_filter_and_parallel_coordinates_have_the_stages_of_one_choice(
+def test_a_study_that_cannot_be_overlaid_is_said_and_the_rest_is_drawn_and_filtered(
     visit: Any, address: str
 ) -> None:
-    seen = drawn(visit(f"{address}{STUDY}?top=25&along=relu"))
+    """The top share is a filter, and parallel coordinates have the stages of one choice."""
+    others = f"{OTHER.name},none,{SEED.name}"
+    seen = drawn(visit(f"{address}{STUDY}?with={others}&top=25&along=relu"))
+    seen.page.wait_for_selector("#overlay-text:has-text('There is no study')")
+    text = seen.page.inner_text("#overlay-text")
+    assert f"{OTHER.name} is not drawn: it has another task" in text
+    assert SEED.name in names(seen)
     kept = narrowed(VIEW, Selection(top=25.0))
     rows = "document.querySelectorAll('#table tbody tr').length"
     seen.page.wait_for_function(f"{rows} === {len(kept.points)}", timeout=30_000)
@@ -167,12 +162,14 @@ def test_the_list_is_sorted_by_a_heading_and_has_the_times_of_the_reader(
     assert seen.complaints == []
 
 
-def test_a_trial_without_weights_offers_its_source_and_says_why_no_onnx(
+def test_the_address_opens_a_trial_which_without_weights_offers_its_source_alone(
     visit: Any, address: str
 ) -> None:
-    stopped = VIEW.group(PointGroup.STOPPED)[0]
-    seen = visit(f"{address}{STUDY}/trial/{stopped.number}")
+    failed = VIEW.group(PointGroup.FAILED)[0]
+    seen = visit(f"{address}{STUDY}/trial/{failed.number}")
     seen.page.wait_for_selector("#downloads button")
+    assert "failed: nan" in seen.page.inner_text("#detail")
+    assert seen.page.locator("#command").count() == 0
     assert "No weights are recorded" in seen.page.inner_text("#downloads")
     assert seen.page.locator("#downloads button").count() == 1
 

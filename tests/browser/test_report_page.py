@@ -10,13 +10,14 @@ from nas.figures import write_report
 from nas.results import explain
 from nas.results.point import PointGroup
 from nas.results.view import study_view
-from tests.figures.drawn_study import make_spec, make_trials
+from tests.figures.drawn_study import make_spec, make_trials, make_view
 
 pytestmark = pytest.mark.browser
 
 SPEC = make_spec()
 TRIALS = make_trials(SPEC, candidates=40)
-VIEW = study_view(SPEC, TRIALS)
+VIEW = make_view(SPEC, candidates=40)
+SURFACES = {"light": "#ffffff", "dark": "#161b22"}
 PHONE = {"viewport": {"width": 390, "height": 844}}
 
 
@@ -45,8 +46,8 @@ def poll(page: Any, expression: Any, accept: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "surface"),
     [
-        ({}, "#ffffff"),
-        ({"color_scheme": "dark", **PHONE}, "#161b22"),
+        ({}, SURFACES["light"]),
+        ({"color_scheme": "dark", **PHONE}, SURFACES["dark"]),
     ],
 )
 def test_it_draws_all_figures_and_needs_nothing_else(
@@ -63,8 +64,13 @@ def test_it_draws_all_figures_and_needs_nothing_else(
     assert seen.complaints == []
     width = seen.page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert width <= 0
-    background = seen.page.evaluate("document.getElementById('front')._fullLayout.paper_bgcolor")
-    assert background == surface
+    colour = "document.getElementById('front')._fullLayout.paper_bgcolor"
+    assert seen.page.evaluate(colour) == surface
+    schemes = ("light", "dark") if "color_scheme" in options else ("dark", "light")
+    for scheme in schemes:  # the look follows the system while the page is open
+        seen.page.emulate_media(color_scheme=scheme)
+        poll(seen.page, colour, lambda value, scheme=scheme: value == SURFACES[scheme])
+    assert seen.complaints == []
 
 
 def test_a_report_of_43_trials_is_small(report: str) -> None:
@@ -84,17 +90,16 @@ def test_a_browser_that_cannot_unpack_the_figures_is_told_so(browser: Any, repor
     context.close()
 
 
-def test_no_button_sends_the_figure_away(visit: Any, report: str) -> None:
+def test_hover_names_a_trial_a_click_opens_its_row_and_no_button_sends_the_figure_away(
+    visit: Any, report: str
+) -> None:
     seen = visit(report)
     seen.page.wait_for_selector("#front .modebar-btn", state="attached")
     titles = seen.page.locator(".modebar-btn").evaluate_all("b => b.map(x => x.dataset.title)")
     assert any("Zoom" in str(title) for title in titles)
     assert not any(word in str(t) for t in titles for word in ("Share", "loud", "Edit", "Produced"))
 
-
-def test_hover_names_the_trial_with_its_error_and_cost(visit: Any, report: str) -> None:
-    seen = visit(report)
-    point = VIEW.group(PointGroup.FRONT)[0]
+    point, other = VIEW.group(PointGroup.FRONT)[:2]
     seen.page.mouse.move(*seen.at("front", "on the front", 0))
     label = seen.page.locator("#front .hovertext")
     label.wait_for()
@@ -102,13 +107,8 @@ def test_hover_names_the_trial_with_its_error_and_cost(visit: Any, report: str) 
     assert f"trial {point.number}" in text
     assert f"{100 * (point.value or 0.0):.2f} %" in text
     assert "madds" in text
-
-
-def test_a_click_opens_the_row_of_the_trial(visit: Any, report: str) -> None:
-    seen = visit(report)
-    point = VIEW.group(PointGroup.FRONT)[1]
     seen.page.mouse.click(*seen.at("front", "on the front", 1))
-    row = seen.page.locator(f"#trial-{point.number}.chosen")
+    row = seen.page.locator(f"#trial-{other.number}.chosen")
     row.wait_for()
     assert row.locator("table.stages").is_visible()
 
@@ -130,18 +130,6 @@ def test_a_heading_sorts_both_ways_by_value_with_unknown_values_last(
         )
         assert [float(key) for key in keys if key] == expected
         assert keys[len(errors) :] == [""] * (len(VIEW.points) - len(errors))
-
-
-def test_the_look_follows_the_system_while_the_page_is_open(visit: Any, report: str) -> None:
-    seen = visit(report)
-    seen.page.wait_for_selector("#front .main-svg")
-    colour = "document.getElementById('front')._fullLayout.paper_bgcolor"
-    light = seen.page.evaluate(colour)
-    seen.page.emulate_media(color_scheme="dark")
-    poll(seen.page, colour, lambda value: value != light)
-    seen.page.emulate_media(color_scheme="light")
-    poll(seen.page, colour, lambda value: value == light)
-    assert seen.complaints == []
 
 
 def test_many_points_are_drawn_within_the_policy_of_the_page(visit: Any, tmp_path: Path) -> None:
