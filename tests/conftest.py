@@ -1,5 +1,6 @@
 """Shared fixtures: a study's specification, fresh databases, and a real PostgreSQL server."""
 
+import gc
 import os
 import pwd
 import secrets
@@ -51,6 +52,12 @@ LONGEST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files."""
     items.sort(key=_place)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector away from modules and tests, which live to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def _place(item: pytest.Item) -> int:

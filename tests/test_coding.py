@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 
 from nas.cost.budget import parse_budgets
 from nas.cost.model import CostModel
@@ -13,9 +14,13 @@ from tests.members import space_named
 
 SPACE = space_named("igcv3")
 COSTS = CostModel(SPACE)
-DRAWN = FeasibleSpace(COSTS, parse_budgets(["300M-flops"])).sample_many(
-    np.random.default_rng(0), 100
-)
+
+
+@pytest.fixture(scope="module")
+def drawn() -> list[Architecture]:
+    """Members within a budget."""
+    feasible = FeasibleSpace(COSTS, parse_budgets(["300M-flops"]))
+    return feasible.sample_many(np.random.default_rng(0), 100)
 
 
 def looked_up(coding: Any, architecture: Architecture) -> Any:
@@ -33,19 +38,19 @@ def looked_up(coding: Any, architecture: Architecture) -> Any:
     )
 
 
-def test_codes_are_the_places_of_the_values() -> None:
+def test_codes_are_the_places_of_the_values(drawn: list[Architecture]) -> None:
     coding = SpaceCoding(COSTS)
-    for architecture in DRAWN:
+    for architecture in drawn:
         assert coding.encode(architecture) == looked_up(coding, architecture)
 
 
-def test_codes_tell_1_from_true() -> None:
-    drawn = next(a for a in DRAWN if a.stages[1][0] == 1)
-    stages = [list(values) for values in drawn.stages]
+def test_codes_tell_1_from_true(drawn: list[Architecture]) -> None:
+    even = next(a for a in drawn if a.stages[1][0] == 1)
+    stages = [list(values) for values in even.stages]
     stages[1][0] = True
-    odd = Architecture(drawn.space, drawn.keys, tuple(map(tuple, stages)))
+    odd = Architecture(even.space, even.keys, tuple(map(tuple, stages)))
     coding = SpaceCoding(COSTS)
-    theirs, ours = coding.encode(odd), coding.encode(drawn)
+    theirs, ours = coding.encode(odd), coding.encode(even)
     differ = [one != two for one, two in zip(theirs, ours, strict=True)]
     assert sum(differ) == 1
     assert theirs[differ.index(True)] == DEAD

@@ -15,10 +15,10 @@ from nas.results import (
     study_view,
 )
 from nas.study import FixedNetwork, StudySpec
-from tests.figures.drawn_study import make_spec, make_trials
+from tests.figures.drawn_study import make_spec, make_trials, make_view
 
 SPEC = make_spec()
-VIEW = study_view(SPEC, make_trials(SPEC))
+VIEW = make_view(SPEC)
 
 
 def seeds(count: int) -> list[tuple[StudySpec, StudyView]]:

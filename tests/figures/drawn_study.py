@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from nas.cost.budget import admits
 from nas.cost.model import Cost, CostModel
+from nas.results import StudyView, study_view
 from nas.space.architecture import Architecture
 from nas.study.spec import StudySpec
 from nas.study.trial import Trial, TrialState
@@ -28,6 +30,17 @@ def make_spec(**changes: Any) -> StudySpec:
 
 def make_trials(spec: StudySpec, candidates: int = 24, seed: int = 0) -> list[Trial]:
     """Return references and candidates: most complete or stopped, the last three in progress."""
+    return list(_made(spec, candidates, seed))
+
+
+@cache
+def make_view(spec: StudySpec, candidates: int = 24, seed: int = 0) -> StudyView:
+    """Return the view of a study with the trials of `make_trials`."""
+    return study_view(spec, make_trials(spec, candidates, seed))
+
+
+@cache
+def _made(spec: StudySpec, candidates: int, seed: int) -> tuple[Trial, ...]:
     rng = np.random.default_rng(seed)
     costs = CostModel(spec.space, spec.deployment, spec.classes)
     trials = [
@@ -47,7 +60,7 @@ def make_trials(spec: StudySpec, candidates: int = 24, seed: int = 0) -> list[Tr
             continue
         epochs = int(rng.choice(RUNGS, p=(0.3, 0.2, 0.5)))
         trials.append(_trial(len(trials), architecture, cost, epochs, rng))
-    return [*trials[:-3], _failed(trials[-3]), _running(trials[-2]), _waiting(trials[-1])]
+    return (*trials[:-3], _failed(trials[-3]), _running(trials[-2]), _waiting(trials[-1]))
 
 
 def many_trials(spec: StudySpec, count: int, seed: int = 0) -> list[Trial]:

@@ -18,13 +18,13 @@ from nas.figures.front_options import FrontOptions, choice_in
 from nas.figures.parallel import PARALLEL_MOST
 from nas.figures.theme import PageTheme
 from nas.results import PointGroup, Selection, narrowed, overlay, study_view
-from tests.figures.drawn_study import make_spec, make_trials
+from tests.figures.drawn_study import make_spec, make_trials, make_view
 
 SPEC = make_spec()
 TRIALS = make_trials(SPEC)
-VIEW = study_view(SPEC, TRIALS)
+VIEW = make_view(SPEC)
 SEED = replace(SPEC, name="seed-2", seed=2)
-SEED_VIEW = study_view(SEED, make_trials(SEED, seed=2))
+SEED_VIEW = make_view(SEED, seed=2)
 BOTH = overlay([(SPEC, VIEW), (SEED, SEED_VIEW)])
 
 

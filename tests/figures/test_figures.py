@@ -24,11 +24,11 @@ from nas.results import Selection, axis_names, narrowed
 from nas.results.point import PointGroup
 from nas.results.view import study_view
 from tests.classified import with_metrics
-from tests.figures.drawn_study import make_spec, make_trials
+from tests.figures.drawn_study import make_spec, make_trials, make_view
 
 SPEC = make_spec()
 TRIALS = make_trials(SPEC)
-VIEW = study_view(SPEC, TRIALS)
+VIEW = make_view(SPEC)
 
 
 def trace(figure: Any, name: str, mode: str = "markers") -> Any:

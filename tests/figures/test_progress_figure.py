@@ -15,12 +15,12 @@ from nas.results import study_view
 from nas.store import open_store
 from nas.study import TrialState
 from nas.study.trial import Outcome
-from tests.figures.drawn_study import START, make_spec, make_trials
+from tests.figures.drawn_study import START, make_spec, make_trials, make_view
 from tests.figures.stored import store_study
 
 SPEC = make_spec()
 TRIALS = make_trials(SPEC)
-VIEW = study_view(SPEC, TRIALS)
+VIEW = make_view(SPEC)
 BEST = ProgressOptions(ProgressOf.BEST)
 DEVICES = ProgressOptions(ProgressOf.BEST, ProgressBy.DEVICE_TIME)
 

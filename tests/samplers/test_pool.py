@@ -7,6 +7,7 @@ import pytest
 from scipy.special import ndtri
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from nas.feasible import FeasibleSpace
 from nas.samplers import make_sampler
 from nas.samplers.predictor.acquisition import knowledge_gradient
 from nas.samplers.predictor.blas_threads import on_one_thread
@@ -18,21 +19,24 @@ from nas.study.objectives import objective
 from tests.contracts.test_samplers import BUDGETS, FRONT, feasible_space, search
 
 ERROR, MADDS = FRONT
-FEASIBLE = feasible_space(BUDGETS["one"])
+
+
+def space() -> FeasibleSpace:
+    return feasible_space(BUDGETS["one"])
 
 
 def coder(goals: Any = FRONT) -> Coder:
-    variables = FEASIBLE.coding.variables
+    variables = space().coding.variables
     features = Features([Column(len(v.values), v.ordered, v.key) for v in variables])
-    return Coder(FEASIBLE, features, goals)
+    return Coder(space(), features, goals)
 
 
 def pool() -> CandidatePool:
-    return CandidatePool(FEASIBLE, coder().points)
+    return CandidatePool(space(), coder().points)
 
 
 def fresh(of: Any, asked: Any, taken: Any = frozenset(), seed: int = 0) -> Any:
-    parents = FEASIBLE.sample_many(np.random.default_rng(1), 5)
+    parents = space().sample_many(np.random.default_rng(1), 5)
     return of.fresh(parents, set(taken), asked, np.random.default_rng([seed, asked]))
 
 
@@ -56,13 +60,13 @@ def test_candidates_are_distinct_feasible_and_untaken_with_their_own_points() ->
     ids = [architecture.arch_id for architecture in found.architectures]
     assert ids == [a.arch_id for a in every.architectures if a.arch_id not in taken]
     assert len(set(ids)) == len(ids) > 500
-    assert all(map(FEASIBLE.admits, found.architectures))
+    assert all(map(space().admits, found.architectures))
     own = coder()
     for row in range(0, len(ids), 60):
         architecture = found.architectures[row]
         assert np.array_equal(found.points.choices[row], own.points([architecture]).choices[0])
-        assert tuple(found.points.profile[row]) == FEASIBLE.coding.profile(architecture)
-        madds = float(FEASIBLE.cost(architecture).madds)
+        assert tuple(found.points.profile[row]) == space().coding.profile(architecture)
+        madds = float(space().cost(architecture).madds)
         assert found.points.known[row, 1] == log_losses(np.array([madds]))[0]
         assert np.isnan(found.points.known[row, 0])
 
@@ -75,7 +79,7 @@ def test_there_may_be_no_candidates() -> None:
 @pytest.mark.parametrize("count", [1, 2, 5, 40])
 def test_points_are_the_same_bits_in_whatever_company(count: int) -> None:
     """Also on spaces whose stages are so many that a mean over them is summed in parts."""
-    drawn = FEASIBLE.sample_many(np.random.default_rng(2), 40)
+    drawn = space().sample_many(np.random.default_rng(2), 40)
     whole, some = coder().points(drawn), coder().points(drawn[:count])
     assert np.array_equal(whole.choices[:count], some.choices)
     wide = Features([Column(6, True, "g")] * 13)
@@ -85,10 +89,10 @@ def test_points_are_the_same_bits_in_whatever_company(count: int) -> None:
 
 def test_every_known_goal_has_its_transformed_cost() -> None:
     goals = (ERROR, objective("params"))
-    drawn = FEASIBLE.sample_many(np.random.default_rng(4), 3)
+    drawn = space().sample_many(np.random.default_rng(4), 3)
     known = coder(goals).points(drawn).known
     assert list(known[:, 1]) == [
-        log_losses(np.array([float(FEASIBLE.cost(a).params)]))[0] for a in drawn
+        log_losses(np.array([float(space().cost(a).params)]))[0] for a in drawn
     ]
 
 
@@ -97,7 +101,7 @@ def test_beliefs_do_not_depend_on_the_number_of_threads() -> None:
     believed = []
     for threads in (1, 2, 4):
         with threadpool_limits(threads, user_api="blas"):
-            sampler = make_sampler("predictor", FEASIBLE, FRONT)
+            sampler = make_sampler("predictor", space(), FRONT)
             proposed = sampler.propose(history, 150, np.random.default_rng(0))
             believed.append((proposed, sampler.believe(history)))
     assert believed[0] == believed[1] == believed[2]
