@@ -134,7 +134,7 @@ def check_export_format(name: str, directory: Path, head: Head | None = None) ->
     The network has the classifier of its space, or `head` if the format needs another one.
     """
     space, side = load_space("mobilenetv1"), Shape(3, 32, 32)
-    architecture = space.published[0].architecture
+    architecture = feasible_space(CostModel(space), ()).smallest("madds")
     request = ExportRequest(name, space, architecture, side, 10, side, 10, head=head)
     for force in (False, True):
         files = export_network(request, directory, force, [name])

@@ -117,7 +117,7 @@ def test_what_is_no_text_form_is_refused(bad: str) -> None:
         IGCV3.parse(bad)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @example("0-\n0")
 @given(st.text(alphabet="depthwi=1234567890-_+,g12 nosy²\n'\x00", max_size=60))
 def test_no_text_breaks_the_reader(noise: str) -> None:

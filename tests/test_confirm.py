@@ -258,7 +258,7 @@ def study_of(rows: Any) -> list[Trial]:
 
 
 @given(candidates)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_front_and_best_come_from_one_relation_on_one_scale(rows: Any) -> None:
     trials = study_of(rows)
     found = StudyResults(SPEC, trials)
@@ -285,7 +285,7 @@ def test_front_and_best_come_from_one_relation_on_one_scale(rows: Any) -> None:
 
 @given(candidates, st.sampled_from([("top1_error",), ("params", "top1_error"), ("loss", "madds"),
                                     ("top1_error", "params", "madds"), ("madds",)]))  # fmt: skip
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_the_best_is_on_the_front_whatever_the_objectives(
     rows: Any, objectives: tuple[str, ...]
 ) -> None:

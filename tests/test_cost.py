@@ -56,7 +56,7 @@ def test_igcv3_d_counts_as_the_readme_says() -> None:
     assert 166.0e6 < at_32.madds < 166.1e6
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.data(), spaces, inputs, st.integers(2, 1000))
 def test_the_model_equals_the_sum_over_the_layers(
     data: DataObject, space: SearchSpace, input_shape: Shape, classes: int

@@ -41,7 +41,7 @@ def test_the_rank_is_the_length_of_the_longest_chain_of_dominance(points: Any) -
         assert rank == max(above, default=-1) + 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(point_sets())
 def test_the_volume_is_the_number_of_cells_dominated(points: Any) -> None:
     objectives = points.shape[1]

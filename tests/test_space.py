@@ -30,7 +30,7 @@ TRICKY = space_named("tricky")
 D = IGCV3.parse("igcv3-d-1.0")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data(), spaces)
 def test_two_members_are_equal_exactly_where_their_layers_are(
     data: DataObject, space: SearchSpace
@@ -41,7 +41,7 @@ def test_two_members_are_equal_exactly_where_their_layers_are(
     assert same_form == (space.check(one).arch_id == space.check(other).arch_id)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data(), spaces)
 def test_the_canonical_form_is_a_member_with_the_same_layers_and_final(
     data: DataObject, space: SearchSpace
@@ -54,7 +54,7 @@ def test_the_canonical_form_is_a_member_with_the_same_layers_and_final(
     assert lower(space, written) == lower(space, canonical)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data(), spaces)
 def test_the_canonical_form_of_a_network_is_that_of_each_of_its_stages(
     data: DataObject, space: SearchSpace
@@ -65,7 +65,7 @@ def test_the_canonical_form_of_a_network_is_that_of_each_of_its_stages(
         assert space.recorded(written.text) == space.canonical(written)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data(), spaces, st.integers(0, 2**32 - 1))
 def test_a_mutant_is_another_member_in_canonical_form(
     data: DataObject, space: SearchSpace, seed: int

@@ -305,7 +305,7 @@ def places(node: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [*([path] if path else []), *(p for k, v in children for p in places(v, (*path, k)))]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.data(), st.sampled_from([SMALL, TRICKY]), values)
 def test_any_value_in_any_place_loads_or_is_a_space_error(
     data: DataObject, text: Any, value: Any
@@ -325,7 +325,7 @@ def test_any_value_in_any_place_loads_or_is_a_space_error(
         assert dead_value(space) is None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, len(IGCV3_TEXT)), st.text(max_size=4), st.integers(0, 30))
 def test_a_damaged_file_loads_or_is_a_space_error(at: int, inserted: str, removed: int) -> None:
     text = IGCV3_TEXT[:at] + inserted + IGCV3_TEXT[at + removed :]

@@ -14,6 +14,7 @@ from tests.messages import carries
 from tests.trained import quick_spec, train_study
 
 RESULTS = Path("nas-results")
+WEIGHTS = ("--format", "weights")  # the quickest export
 
 
 @pytest.fixture(autouse=True)
@@ -31,8 +32,8 @@ def test_two_studies_of_one_name_in_one_folder_keep_their_files(nas: Shell, tmp_
     with open_store("b.db", read_only=True) as store:
         other = f"study-{store.uid('study')[:8]}"
     assert {path.name for path in RESULTS.iterdir()} == {"study", other}
-    first = nas("resume", "study", "--db", "a.db")
-    second = nas("resume", "study", "--db", "b.db")
+    first = nas("resume", "study", *WEIGHTS, "--db", "a.db")
+    second = nas("resume", "study", *WEIGHTS, "--db", "b.db")
     assert (first.code, second.code) == (0, 0), (first, second)
     assert carries(second.out, f"nas-results/{other} … nas-results/study")
     cards = [json.loads((RESULTS / n / "best/card.json").read_text()) for n in ("study", other)]
@@ -48,7 +49,7 @@ def test_no_score_is_recorded_of_weights_that_are_not_the_trials(nas: Shell) -> 
     train_study(Path("other.db"), Path("other"), quick_spec(rungs=(2,)))
     (foreign,) = weights_in(Path("other/study"))
     shutil.copy(foreign, own)
-    done = nas("resume", "study")
+    done = nas("resume", "study", *WEIGHTS)
     assert done.code == 2
     assert carries(done.err, f"trial 0 is not tested … {own.name}")
     assert "Pareto front" in done.out
@@ -58,7 +59,7 @@ def test_no_score_is_recorded_of_weights_that_are_not_the_trials(nas: Shell) -> 
         assert not any("test" in kinds for kinds in store.reports("study").values())
     assert carries(nas.refused("export", "study", "--best", "-o", "out"), own.name)
     own.write_bytes(kept)
-    assert nas("resume", "study").code == 0
+    assert nas("resume", "study", *WEIGHTS).code == 0
     with open_store("nas.db", read_only=True) as store:
         assert "test" in store.reports("study")[0]
 
@@ -71,10 +72,10 @@ def test_a_study_can_be_moved(nas: Shell) -> None:
     assert f"study/{own.name} (missing)" in nas("show", "study", "--trial", "0").out
     gone = nas.refused("export", "study", "--best", "-o", "out")
     assert "--results DIR" in gone
-    assert nas("resume", "study", "--results", "elsewhere").code == 0
+    assert nas("resume", "study", *WEIGHTS, "--results", "elsewhere").code == 0
     assert Path("elsewhere/study/best/card.json").is_file()
     Path("elsewhere").rename("farther")
-    assert nas("export", "study", "--best", "-o", "out", "--results", "farther").code == 0
+    assert nas("export", "study", "--best", *WEIGHTS, "-o", "out", "--results", "farther").code == 0
     assert not RESULTS.exists()
     assert nas("report", "study", "-o", "report.html").code == 0
 
@@ -91,9 +92,9 @@ def test_absolute_paths_of_earlier_versions_are_found_also_when_moved(nas: Shell
         database.execute("UPDATE nas_trial SET weights_path = ?", (str(old),))
         database.execute("UPDATE nas_study SET folder = NULL, places = '[]'")
     database.close()
-    assert nas("export", "study", "--best", "-o", "out").code == 0
+    assert nas("export", "study", "--best", *WEIGHTS, "-o", "out").code == 0
     RESULTS.rename("elsewhere")
-    assert nas("resume", "study", "--results", "elsewhere").code == 0
+    assert nas("resume", "study", *WEIGHTS, "--results", "elsewhere").code == 0
     assert Path("elsewhere/study/best/card.json").is_file()  # the folder is still its own
     assert [path.name for path in Path("elsewhere").iterdir()] == ["study"]
 
@@ -107,8 +108,9 @@ def test_a_renamed_study_is_found_with_all_that_it_has(nas: Shell) -> None:
     assert "first-try" in done.out
     assert not (RESULTS / "study").exists()
     assert (RESULTS / "first-try" / "report.html").read_text() == "kept"
-    assert nas("export", "second", "--best", "-o", "out-2").code == 0  # whose weights it reuses
-    assert nas("resume", "first-try").code == 0
+    exported = nas("export", "second", "--best", *WEIGHTS, "-o", "out-2")
+    assert exported.code == 0  # whose weights it reuses
+    assert nas("resume", "first-try", *WEIGHTS).code == 0
     assert nas("show", "study").code == 4
     assert json.loads(nas("show", "first-try", "--json").out)["study"]["name"] == "first-try"
     assert "first-try" in nas("show", "second").out
@@ -131,7 +133,7 @@ def test_a_deleted_study_leaves_nothing_but_what_others_reuse(
     done = nas("delete", "study", "--yes")
     assert done.code == 0, done.err
     assert carries(done.out, "1 file")
-    assert nas("export", "second", "--best", "-o", "out").code == 0
+    assert nas("export", "second", "--best", *WEIGHTS, "-o", "out").code == 0
     assert [row["study"] for row in json.loads(nas("list", "--json").out)] == ["second"]
     train_study(Path("other.db"), RESULTS, quick_spec(name="third"))
     size = json.loads(nas("list", "--json", "--db", "other.db").out)[0]["bytes"]

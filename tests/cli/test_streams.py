@@ -30,16 +30,15 @@ def run(words: list[str], tmp_path: Path, **variables: str) -> subprocess.Comple
     [
         (["search", "--help"], ASCII),
         (["prove", "--help"], LATIN),
-        (["space", "igcv2", "--budget", "300M-flops"], ASCII),
+        (["space", "mobilenetv1", "--budget", "300M-flops"], ASCII),
         (["count", "--arch", "nothing-of-mine"], LATIN),
     ],
 )
-def test_no_character_stops_a_verb(tmp_path: Path, words: Any, variables: Any) -> None:
-    usual, done = run(words, tmp_path), run(words, tmp_path, **variables)
-    assert done.returncode == usual.returncode, done.stderr
+def test_no_character_stops_a_verb(nas: Shell, tmp_path: Path, words: Any, variables: Any) -> None:
+    usual, done = nas(*words), run(words, tmp_path, **variables)
+    assert done.returncode == usual.code, done.stderr
     assert b"unexpected" not in done.stderr
-    lengths = [len(text.splitlines()) for text in (usual.stdout, done.stdout)]
-    assert lengths[0] == lengths[1]
+    assert len(done.stdout.splitlines()) == len(usual.out.splitlines())
 
 
 def test_what_an_encoding_lacks_is_written_in_ascii(tmp_path: Path) -> None:
@@ -97,7 +96,7 @@ def test_an_interrupt_ends_a_command_that_a_script_has_put_in_the_background(
 
 
 @pytest.mark.parametrize(
-    "words", [["published"], ["--help"], ["search", "--help"], ["count", "--arch", "igcv3-w"]]
+    "words", [["published"], ["search", "--help"], ["count", "--arch", "igcv3-w"]]
 )
 def test_a_reader_that_has_seen_enough_is_no_fault(tmp_path: Path, words: list[str]) -> None:
     read, write = os.pipe()

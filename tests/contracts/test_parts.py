@@ -14,12 +14,12 @@ SPACES = {load_space(name).kind.name: name for name in builtin_names()}
 
 @pytest.mark.parametrize("name", BLOCK_KINDS.names())
 def test_a_block_kind(name: str) -> None:
-    check_block_kind(load_space(SPACES[name]), draws=2)
+    check_block_kind(load_space(SPACES[name]), draws=1)
 
 
 @pytest.mark.parametrize("name", SAMPLERS.names())
 def test_a_sampler(name: str) -> None:
-    check_sampler(name, trials=11 if name == "gp" else 12)  # its first model; one takes seconds
+    check_sampler(name, trials=7 if name == "gp" else 12)  # few: each of its models takes seconds
 
 
 @pytest.mark.parametrize("name", FORMATS.names())

@@ -10,7 +10,7 @@ from nas.errors import StoreError
 from nas.figures import layer_rows, write_report
 from nas.results import StudyResults, best_layers, study_view
 from nas.store import open_store
-from tests.cli.runner import run_nas
+from tests.cli.runner import call_here
 from tests.figures.drawn_study import make_spec, make_trials
 from tests.figures.stored import store_study
 
@@ -29,11 +29,11 @@ def test_page_and_report_have_the_layers_that_the_terminal_prints(tmp_path: Path
         with pytest.raises(StoreError):
             layers(reader, "none", 0)
     assert text.startswith(f"trial {best.number} at 3x224x224: strides")
-    printed = run_nas(tmp_path, "count", SPEC.name, "--trial", str(best.number)).stdout
+    printed = call_here(tmp_path, "count", SPEC.name, "--trial", str(best.number)).out
     lines = [" ".join(line.split()) for line in printed.split("\n\n")[0].splitlines()]
     shown = [" ".join(" ".join(row).split()) for row in (table["head"], *table["rows"])]
     assert shown == lines
-    run_nas(tmp_path, "report", SPEC.name, "-o", "report.html")
+    call_here(tmp_path, "report", SPEC.name, "-o", "report.html")
     report = (tmp_path / "report.html").read_text()
     opened = report[report.index("The best, layer by layer") :]
     for row in table["rows"]:

@@ -11,7 +11,7 @@ from nas.dashboards.effects import scores
 from nas.dashboards.reader import Reader
 from nas.store import open_store
 from nas.study.trial import Trial, TrialState
-from tests.cli.runner import run_nas
+from tests.cli.runner import call_here
 from tests.figures.drawn_study import make_spec, make_trials
 from tests.figures.stored import store_study
 
@@ -40,8 +40,8 @@ def stored(folder: Path, with_scores: bool) -> str:
 @pytest.mark.parametrize("with_scores", [True, False])
 def test_page_and_report_say_what_the_terminal_prints(tmp_path: Path, with_scores: bool) -> None:
     page = stored(tmp_path, with_scores)
-    terminal = run_nas(tmp_path, "proxies", SPEC.name).stdout
-    run_nas(tmp_path, "report", SPEC.name, "-o", "report.html")
+    terminal = call_here(tmp_path, "proxies", SPEC.name).out
+    call_here(tmp_path, "report", SPEC.name, "-o", "report.html")
     report = (tmp_path / "report.html").read_text()
     again = f"nas proxies {SPEC.name} --compute"
     for shown in (page, report):

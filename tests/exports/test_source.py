@@ -277,7 +277,7 @@ def networks(draw: st.DrawFn) -> list[Layer]:
     return [*net.layers, *classifier_of(net)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(networks())
 def test_random_graphs_are_bit_identical(layers: list[Layer]) -> None:
     assert_equal(layers)

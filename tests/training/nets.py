@@ -1,5 +1,6 @@
 """Small layer lists and tasks for the tests of training."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -97,3 +98,11 @@ def kept(network: torch.nn.Module, x: torch.Tensor) -> int:
     ):
         network(x)
     return sum(size for size in sizes.values() if size >= x.numel())
+
+
+def decoder_pids(parent: int | None = None) -> list[int]:
+    """The processes that decode for `parent`, this process if not given."""
+    task = Path(f"/proc/{parent or os.getpid()}/task")
+    lines = [(place / "children").read_text().split() for place in task.iterdir()]
+    names = [(int(pid), Path(f"/proc/{pid}/comm").read_text()) for pids in lines for pid in pids]
+    return [pid for pid, name in names if name.startswith("pt_data")]  # torch's name for them
