@@ -22,6 +22,23 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("NAS_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
+@pytest.fixture(scope="module")
+def one_trial(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a trained study; what it records of the place of its files is not true here."""
+    made, place = tmp_path_factory.mktemp("made"), tmp_path_factory.mktemp("trained") / "copy"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NAS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        train_study(made / "nas.db", made / RESULTS, quick_spec())
+    made.rename(place)
+    return place
+
+
+@pytest.fixture
+def trained(one_trial: Path, tmp_path: Path) -> None:
+    """A trained study in the working directory."""
+    shutil.copytree(one_trial, tmp_path, dirs_exist_ok=True)
+
+
 def weights_in(folder: Path) -> list[Path]:
     return sorted(folder.glob("trial-*.safetensors"))
 
@@ -42,8 +59,7 @@ def test_two_studies_of_one_name_in_one_folder_keep_their_files(nas: Shell, tmp_
         assert (RESULTS / name / "report.html").is_file()
 
 
-def test_no_score_is_recorded_of_weights_that_are_not_the_trials(nas: Shell) -> None:
-    train_study(Path("nas.db"), RESULTS, quick_spec())
+def test_no_score_is_recorded_of_weights_that_are_not_the_trials(trained: None, nas: Shell) -> None:
     (own,) = weights_in(RESULTS / "study")
     kept = own.read_bytes()
     train_study(Path("other.db"), Path("other"), quick_spec(rungs=(2,)))
@@ -64,8 +80,7 @@ def test_no_score_is_recorded_of_weights_that_are_not_the_trials(nas: Shell) -> 
         assert "test" in store.reports("study")[0]
 
 
-def test_a_study_can_be_moved(nas: Shell) -> None:
-    train_study(Path("nas.db"), RESULTS, quick_spec())
+def test_a_study_can_be_moved(trained: None, nas: Shell) -> None:
     (own,) = weights_in(RESULTS / "study")
     assert f"{own.absolute()}\n" in nas("show", "study", "--trial", "0").out
     RESULTS.rename("elsewhere")
@@ -80,10 +95,11 @@ def test_a_study_can_be_moved(nas: Shell) -> None:
     assert nas("report", "study", "-o", "report.html").code == 0
 
 
-def test_absolute_paths_of_earlier_versions_are_found_also_when_moved(nas: Shell) -> None:
+def test_absolute_paths_of_earlier_versions_are_found_also_when_moved(
+    trained: None, nas: Shell
+) -> None:
     import sqlite3
 
-    train_study(Path("nas.db"), RESULTS, quick_spec())
     (own,) = weights_in(RESULTS / "study")
     old = (RESULTS / "study" / "trial-0.safetensors").absolute()
     own.rename(old)
@@ -99,8 +115,7 @@ def test_absolute_paths_of_earlier_versions_are_found_also_when_moved(nas: Shell
     assert [path.name for path in Path("elsewhere").iterdir()] == ["study"]
 
 
-def test_a_renamed_study_is_found_with_all_that_it_has(nas: Shell) -> None:
-    train_study(Path("nas.db"), RESULTS, quick_spec())
+def test_a_renamed_study_is_found_with_all_that_it_has(trained: None, nas: Shell) -> None:
     (RESULTS / "study" / "report.html").write_text("kept")
     train_study(Path("nas.db"), RESULTS, quick_spec(name="second", reuse=True))
     done = nas("rename", "study", "first-try")
@@ -120,10 +135,9 @@ def test_a_renamed_study_is_found_with_all_that_it_has(nas: Shell) -> None:
 
 
 def test_a_deleted_study_leaves_nothing_but_what_others_reuse(
-    nas: Shell, monkeypatch: pytest.MonkeyPatch
+    trained: None, nas: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
-    train_study(Path("nas.db"), RESULTS, quick_spec())
     train_study(Path("nas.db"), RESULTS, quick_spec(name="second", reuse=True))
     unasked = nas.refused("delete", "study")
     assert "--yes" in unasked

@@ -1,6 +1,7 @@
 """`nas predict` runs exported networks on images."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,23 +23,18 @@ from tests.exports.small_networks import SMALL, SMALL_ARCHITECTURE, make_trained
 KINDS = ("cat", "dog", "eel")
 
 
-@pytest.fixture
-def request_of_trained(tmp_path: Path) -> ExportRequest:
-    return make_trained(
-        read_space(SMALL, "small.toml"), SMALL_ARCHITECTURE, tmp_path / "given.safetensors"
-    )
+@pytest.fixture(scope="module")
+def request_of_trained(tmp_path_factory: pytest.TempPathFactory) -> ExportRequest:
+    weights = tmp_path_factory.mktemp("trained") / "given.safetensors"
+    return make_trained(read_space(SMALL, "small.toml"), SMALL_ARCHITECTURE, weights)
 
 
-@pytest.fixture
-def classifier(request_of_trained: ExportRequest, tmp_path: Path) -> Path:
-    export_network(request_of_trained, tmp_path / "classifier", formats=("onnx",))
-    return tmp_path / "classifier"
-
-
-@pytest.fixture
-def detector(request_of_trained: ExportRequest, tmp_path: Path) -> Path:
-    """A detector with random weights, which finds much with a low probability."""
-    shape, weights = Shape(3, 48, 48), tmp_path / "detector.safetensors"
+@pytest.fixture(scope="module")
+def exported(request_of_trained: ExportRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a classifier, and a detector with random weights, which finds much."""
+    folder, shape = tmp_path_factory.mktemp("exported"), Shape(3, 48, 48)
+    export_network(request_of_trained, folder / "classifier", formats=("onnx",))
+    weights = folder / "detector.safetensors"
     assert request_of_trained.training is not None
     origin = replace(
         request_of_trained.training, weights=weights, sha256=None, class_names=KINDS,
@@ -49,8 +45,18 @@ def detector(request_of_trained: ExportRequest, tmp_path: Path) -> Path:
         head=SSDLite(), training=origin,
     )  # fmt: skip
     save_file(build(request.layers(), torch.Generator().manual_seed(0)).state_dict(), weights)
-    export_network(request, tmp_path / "detector", formats=("onnx", "weights"))
-    return tmp_path / "detector"
+    export_network(request, folder / "detector", formats=("onnx", "weights"))
+    return folder
+
+
+@pytest.fixture
+def classifier(exported: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(exported / "classifier", tmp_path / "classifier"))
+
+
+@pytest.fixture
+def detector(exported: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(exported / "detector", tmp_path / "detector"))
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def again(
         database = request.getfixturevalue("postgres").new_url()
     except pytest.skip.Exception:
         database = str(directory / "other.db")
-    words = ("--db", database, "--results", "out", "--json")
+    words = ("--db", database, "--results", "out", "--json", "--format", "weights")
     done = call_here(directory, *search_words(*SETTINGS, *words))
     assert done.code == 0, done
     return Searched(directory, database, done.out, done.err, stored(database, STUDY))
