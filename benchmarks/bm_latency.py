@@ -27,8 +27,7 @@ import torch
 from nas.cost.model import CostModel, total_cost
 from nas.space.file import load_space, parse_input
 from nas.training.latency.measure import measure_networks
-from nas.training.latency.runtime import Runtime
-from nas.training.latency.runtimes import open_runtime
+from nas.training.latency.runtimes import Runtime, open_runtime
 from nas.training.latency.tabulate import (
     Accuracy,
     Floats,

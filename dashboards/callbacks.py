@@ -5,25 +5,26 @@ from typing import Any
 import dash
 from dash import ALL, ClientsideFunction, Input, Output, Patch, State, ctx, html, no_update
 
+from nas.dashboards.cards import (
+    effects,
+    register_explanation,
+    register_layers,
+    register_progress,
+    register_timeline,
+    scores,
+)
 from nas.dashboards.changes import StudyEditor, register_changes
-from nas.dashboards.clock import zone_of
 from nas.dashboards.comparison import comparison
 from nas.dashboards.download_panel import register_downloads
 from nas.dashboards.downloads import Downloads
 from nas.dashboards.drawing import register_drawing
-from nas.dashboards.effects import effects, scores
-from nas.dashboards.explanation import register_explanation
 from nas.dashboards.front import front_marks_of, shown
-from nas.dashboards.layers import register_layers
 from nas.dashboards.layout import PAGES, compare_hint
 from nas.dashboards.navigation import register_navigation, register_overlay_list, state_of
-from nas.dashboards.parts import detail, missing, trials, turned
-from nas.dashboards.progress_card import register_progress
+from nas.dashboards.parts import detail, missing, trials, turned, zone_of
 from nas.dashboards.reader import Reader, Snapshot
-from nas.dashboards.shared import Shared
 from nas.dashboards.studies import Listed, studies_table
-from nas.dashboards.timeline import register_timeline
-from nas.dashboards.updates import changed, prepared
+from nas.dashboards.updates import Shared, changed, prepared
 from nas.errors import NasError
 from nas.figures import (
     PageTheme,

@@ -8,14 +8,12 @@ from typing import Any
 import dash
 from dash import Input, Output, State, html, no_update
 
-from nas.dashboards.clock import now_in, zone_of
 from nas.dashboards.front import front_of, shown
 from nas.dashboards.navigation import state_of
 from nas.dashboards.page_state import PageState
-from nas.dashboards.parts import counters, settings
+from nas.dashboards.parts import counters, now_in, settings, zone_of
 from nas.dashboards.reader import Reader, Snapshot
-from nas.dashboards.shared import Shared
-from nas.dashboards.updates import Prepared, changed, prepared
+from nas.dashboards.updates import Prepared, Shared, changed, prepared
 from nas.errors import NasError
 from nas.figures import (
     PageTheme,

@@ -1,12 +1,9 @@
 """Guard: access to the page, its content security policy, and the two health addresses."""
 
 from collections.abc import Callable, Sequence
-from typing import cast
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, redirect, request
-
-from nas.dashboards.page_state import PageState
+from flask import Flask, Response, abort, request
 
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
@@ -61,13 +58,6 @@ def add_health(server: Flask, check: Callable[[], str | None]) -> None:
 
 def answer_missing(server: Flask, exists: Callable[[str], bool]) -> None:
     """Answer with status 404 if a path does not exist; the page itself shows the reason."""
-
-    @server.before_request
-    def move_old() -> Response | None:
-        if request.path == "/" and request.args.get("study"):
-            state = PageState.of("/", request.query_string.decode())
-            return cast("Response", redirect(state.path))
-        return None
 
     @server.after_request
     def mark(response: Response) -> Response:

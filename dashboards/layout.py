@@ -21,6 +21,11 @@ CARDS = (
     {"name": "why", "of": ["parallel-card", "edf-card"]},
 )
 PAGES = ("studies-page", "study-page", "missing-page")
+_STORES = (  # state of a page that callbacks pass to each other
+    "beat", "roll-call", "state", "seen", "near", "due", "listed", "changing", "changed", "tabled",
+    "detailed", "action", "layers-open", "layers-of", "layer-rows", "window", "explained",
+    "chosen-by", "offered", "timeline-of", "progress-of",
+)  # fmt: skip
 _HIDEABLE = (
     PointGroup.STOPPED, PointGroup.DOMINATED, PointGroup.UNCONFIRMED, PointGroup.RUNNING,
     PointGroup.OVER_BUDGET, PointGroup.PUBLISHED,
@@ -36,30 +41,10 @@ def page_layout() -> Any:
             dcc.Interval(id="tick", interval=POLL_MILLISECONDS),
             dcc.Interval(id="job-tick", interval=1000, disabled=True),
             dcc.Store(id="look", data={"dark": False, "narrow": False, "hidden": False}),
-            dcc.Store(id="beat"),
-            dcc.Store(id="roll-call"),
-            dcc.Store(id="state"),
-            dcc.Store(id="seen"),
-            dcc.Store(id="near"),
-            dcc.Store(id="due"),
             dcc.Store(id="cards", data=CARDS),
+            *(dcc.Store(id=name) for name in _STORES),
             *(dcc.Store(id=f"{card['name']}-seen") for card in CARDS),
-            dcc.Store(id="listed"),
-            dcc.Store(id="changing"),
-            dcc.Store(id="changed"),
-            dcc.Store(id="tabled"),
-            dcc.Store(id="detailed"),
-            dcc.Store(id="action"),
-            dcc.Store(id="layers-open"),
-            dcc.Store(id="layers-of"),
-            dcc.Store(id="layer-rows"),
-            dcc.Store(id="window"),
-            dcc.Store(id="explained"),
-            dcc.Store(id="chosen-by"),
-            dcc.Store(id="offered"),
             dcc.Store(id="list-order", data={"header": None, "descending": False}),
-            dcc.Store(id="timeline-of"),
-            dcc.Store(id="progress-of"),
             dcc.Store(id="order", data={"header": None, "descending": False, "page": 0}),
             html.Header(
                 [

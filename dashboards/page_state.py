@@ -74,8 +74,7 @@ class PageState:
         )
         match parts:
             case []:
-                old = one("study")  # the addresses of earlier versions
-                return replace(state, study=old, trial=_trial(one("trial")) if old else None)
+                return state
             case ["study", name]:
                 return replace(state, study=name)
             case ["study", name, "trial", number] if _trial(number) is not None:

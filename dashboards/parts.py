@@ -2,7 +2,9 @@
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dash import dcc, html
 
@@ -89,7 +91,7 @@ def detail(
         html.Div(
             [
                 html.H2(capitalised(point.label)),
-                _button("close", point.number, "Close"),
+                html.Button("Close", id={"type": "close", "number": point.number}, type="button"),
             ],
             className="bar",
         ),
@@ -142,10 +144,6 @@ def _examples(found: Pictures | None) -> list[Any]:
     ]  # fmt: skip
     caption = html.P(found.caption, className="muted small")
     return [html.H3("Examples"), caption, html.Div(shown, className="pictures")]
-
-
-def _button(kind: str, number: int, words: str) -> Any:
-    return html.Button(words, id={"type": kind, "number": number}, type="button")
 
 
 def pin(point: Point, words: str, pressed: bool = False) -> Any:
@@ -272,3 +270,21 @@ def _stages(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
     head = html.Thead(html.Tr([html.Th(word, scope="col") for word in header]))
     body = html.Tbody([html.Tr([html.Td(value) for value in values]) for values in rows])
     return html.Table([head, body], className="stages")
+
+
+def zone_of(look: dict[str, Any]) -> tzinfo:
+    """Return the zone that a browser named; UTC if it is unknown here."""
+    try:
+        return ZoneInfo(str(look.get("zone") or "UTC"))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+
+
+def now_in(zone: tzinfo) -> str:
+    """Return the time of day, to the second."""
+    return datetime.now(zone).strftime("%H:%M:%S")
+
+
+def day_in(moment: datetime, zone: tzinfo) -> str:
+    """Return a moment, to the minute."""
+    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M")

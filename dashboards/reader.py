@@ -13,15 +13,16 @@ import numpy as np
 
 from nas.dashboards.page_state import MOST_OVERLAID, PageState
 from nas.dashboards.progress import ProgressOfStudies
-from nas.dashboards.study_record import StudyRecord
 from nas.errors import NasError
 from nas.results import (
+    STATES,
     Curves,
     Explanation,
     Pictures,
     Selection,
     StudyResults,
     StudyView,
+    TrialTable,
     axis_names,
     explain,
     narrowed,
@@ -29,9 +30,63 @@ from nas.results import (
     seeds_of_one_search,
     view_of,
 )
-from nas.store import Store, StudyState, StudySummary, read_examples
-from nas.study import StudySpec, TrialAttempt, search_time_left
+from nas.store import Bookmark, Changes, Store, StudyState, StudySummary, read_examples
+from nas.study import StudySpec, Trial, TrialAttempt, search_time_left
 from nas.units import duration
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """A study as it was read up to `bookmark`; its trials have only their last measurement."""
+
+    table: TrialTable
+    reports: Mapping[int, Mapping[str, Mapping[str, Any]]]
+    bookmark: Bookmark
+    _curves: dict[int, tuple[Trial, Trial]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def read(cls, store: Store, study: str, known: "StudyRecord | None") -> "StudyRecord":
+        """Return the current study, from the `known` record and the changes since then.
+
+        Raises:
+            StoreError: the database cannot be read, or has no study of that name.
+        """
+        changes = store.changes(study, known.bookmark if known else None)
+        if known is not None and not changes.whole:
+            found = known._with(changes)
+            if found._agrees(changes):
+                return found
+            changes = store.changes(study)
+        return cls(TrialTable(changes.trials), changes.reports, changes.bookmark)
+
+    def _with(self, changes: Changes) -> "StudyRecord":
+        table = self.table.changed(changes.trials) if changes.trials else self.table
+        reports = dict(self.reports)
+        for number, kinds in changes.reports.items():
+            reports[number] = {**reports.get(number, {}), **kinds}
+        return StudyRecord(table, reports, changes.bookmark, self._curves)
+
+    def _agrees(self, changes: Changes) -> bool:
+        """Tell whether the totals of this record are those of the study after `changes`."""
+        states, attempts = self.table.column("state"), self.table.column("attempt")
+        scored = self.table.column("scored")
+        totals = {}
+        for code in np.unique(states).tolist():
+            own = states == code
+            sums = np.count_nonzero(own), attempts[own].sum(), np.count_nonzero(scored[own])
+            totals[STATES[code]] = tuple(map(int, sums))
+        kept = sum(map(len, self.reports.values()))
+        return totals == changes.totals and kept == changes.bookmark.num_reports
+
+    def curves(self, store: Store, study: str, trials: Sequence[Trial]) -> dict[int, Trial]:
+        """Return trials with all their measurements, by number; each is read once."""
+        known = self._curves
+        missing = [t for t in trials if t.number not in known or known[t.number][0] is not t]
+        read = store.with_curves(study, missing) if missing else {}
+        for trial in missing:
+            known[trial.number] = trial, read[trial.number]
+        return {trial.number: known[trial.number][1] for trial in trials}
+
 
 _Read = TypeVar("_Read")
 _RECENT_SECONDS = 1.0  # the data of a poll are read once in this time for all open pages

@@ -7,9 +7,8 @@ from typing import Any
 
 from dash import dcc, html
 
-from nas.dashboards.clock import day_in
 from nas.dashboards.page_state import PageState
-from nas.dashboards.parts import aria, sortable_head, svg_address
+from nas.dashboards.parts import aria, day_in, sortable_head, svg_address
 from nas.dashboards.reader import activity_text, left_text
 from nas.figures import PageTheme, sparkline_svg
 from nas.results import Estimate

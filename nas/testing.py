@@ -135,7 +135,9 @@ def check_export_format(name: str, directory: Path, head: Head | None = None) ->
     """
     space, side = load_space("mobilenetv1"), Shape(3, 32, 32)
     architecture = feasible_space(CostModel(space), ()).smallest("madds")
-    request = ExportRequest(name, space, architecture, side, 10, side, 10, head=head)
+    request = ExportRequest(
+        name, space, architecture, side, 10, head=head, deployment=side, deployment_classes=10
+    )
     for force in (False, True):
         files = export_network(request, directory, force, [name])
         assert len(files) > 1, "it writes no file"

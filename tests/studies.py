@@ -1,7 +1,7 @@
 """A small study for the tests: its definition, a sampler, and trials without training."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,10 +9,14 @@ import numpy as np
 
 from nas.cost.budget import Constraint, admits
 from nas.cost.model import Cost, CostModel
+from nas.results import StudyResults, StudyView, view_of
 from nas.space.architecture import Architecture
-from nas.study.fixed_network import FixedNetwork
+from nas.study import Reports
+from nas.study.evaluator import Attempt, Evaluator
+from nas.study.execution import Execution, Watcher, WorkersReady, ignore_event
 from nas.study.rungs import Decision
 from nas.study.spec import StudySpec
+from nas.study.spec_parts import FixedNetwork
 from nas.study.study import Study
 from nas.study.trial import Measurement, Outcome, Trial, TrialState
 from tests.classified import classified
@@ -175,3 +179,26 @@ def essence(trials: list[Trial]) -> list[tuple[object, ...]]:
         )
         for t in trials
     ]  # fmt: skip
+
+
+def study_view(
+    spec: StudySpec,
+    trials: Sequence[Trial],
+    reports: Reports | None = None,
+    versions: Mapping[str, str] | None = None,
+    state: str | None = None,
+    axes: tuple[str | None, str | None] = (None, None),
+) -> StudyView:
+    """Return the view of a study with these trials."""
+    return view_of(StudyResults(spec, trials, reports or {}), versions, state, axes)
+
+
+def run_serial(study: Study, evaluator: Evaluator, on_event: Watcher = ignore_event) -> None:
+    """Run `study` to its end in this process, one trial after another."""
+    execution = Execution(study, on_event)
+    on_event(WorkersReady(1))
+    while (job := execution.next()) is not None:
+        attempt = Attempt(job, lambda: evaluator)
+        while execution.report(job, attempt.advance()) is Decision.CONTINUE:
+            pass
+        attempt.close()

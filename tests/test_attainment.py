@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.stats.attainment import attainment_surface
+from nas.stats.pareto import attainment_surface
 
 SIDE = 4  # few values, so that ties are common
 

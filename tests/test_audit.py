@@ -13,7 +13,7 @@ from scipy import stats
 from nas.cost.budget import Constraint
 from nas.cost.model import Cost
 from nas.feasible import BAND
-from nas.results.score_audit import audit_scores, in_band, scores
+from nas.results.score_audit import audit_scores, in_band
 from nas.stats.correlations import FEWEST, correlation, correlation_difference
 from nas.study.trial import Trial, TrialState
 from tests.classified import classified
@@ -50,7 +50,6 @@ def study(n: int = 20, seed: int = 0, noise: float = 0.1) -> list[Trial]:
                 "good": -hidden[number] + noise * rng.normal(),
                 "bad": hidden[number] + noise * rng.normal(),
                 "luck": rng.normal(),
-                "good_ms": 10 + number,
             },
         )
         for number in range(n)
@@ -261,8 +260,3 @@ def test_the_order_of_the_trials_does_not_matter() -> None:
     trials = study()
     rho = found(audit_scores(trials, BUDGET), "good").rho.value
     assert found(audit_scores(trials[::-1], BUDGET), "good").rho.value == pytest.approx(rho)
-
-
-def test_times_are_no_scores() -> None:
-    assert set(scores(study()[0])) == {"good", "bad", "luck"}
-    assert scores(replace(study()[0], proxies=None)) == {}

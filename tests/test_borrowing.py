@@ -11,7 +11,7 @@ from nas.feasible import FeasibleSpace
 from nas.results import StudyResults
 from nas.space.architecture import Architecture
 from nas.study import Learnt, RealTraining, borrow, borrowable
-from nas.study.history import seen
+from nas.study.proposals import seen
 from nas.study.rungs import Ladder
 from nas.study.spec import StudySpec
 from nas.study.study import Study

@@ -14,8 +14,8 @@ from nas.cost.model import CostModel
 from nas.feasible import FeasibleSpace
 from nas.samplers import make_sampler
 from nas.space.architecture import Architecture
-from nas.study.history import seen
 from nas.study.ports import Sampler
+from nas.study.proposals import seen
 from nas.study.rungs import Decision
 from nas.study.spec import StudySpec
 from nas.study.study import Study

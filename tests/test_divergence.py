@@ -5,7 +5,7 @@ import math
 import pytest
 
 from nas.cli.progress import ProgressDisplay
-from nas.results import StudyResults, study_view, trial_details
+from nas.results import StudyResults, trial_details
 from nas.study import (
     DataIdentity,
     Decision,
@@ -20,7 +20,7 @@ from nas.study import (
 from tests.classified import classified
 from tests.memory_store import MemoryStore
 from tests.messages import carries
-from tests.studies import WalkSampler, small_spec
+from tests.studies import WalkSampler, small_spec, study_view
 
 IMAGES = DataIdentity("a" * 64, 2_000, 8, 8, classes=10)
 FEW = DataIdentity("a" * 64, 1_079, 8, 8, classes=10)

@@ -13,11 +13,12 @@ from nas.cost import Cost
 from nas.feasible import feasible_space
 from nas.figures import write_report
 from nas.metrics import Direction
-from nas.results import Effect, Effects, explain, study_effects, study_view
+from nas.results import Effect, Effects, explain, study_effects
 from nas.space import Architecture
 from nas.study import Trial, TrialState
 from tests.classified import classified
 from tests.igcv3 import igcv3_spec
+from tests.studies import study_view
 
 SPEC = igcv3_spec(name="effects", rungs=(1,), reference_point=(1.0, 3e8), seed=0, published=False)
 

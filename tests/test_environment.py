@@ -10,10 +10,11 @@ from nas.errors import NasError, StudyPausedError, TaskError
 from nas.study import environment_faults as environment
 from nas.study.attempts import MAX_LOSSES
 from nas.study.evaluator import Epoch, Job, Saved, WorkerPlan, failure_reason
-from nas.study.execution import Event, TrialFinished, TrialRequeued, run_serial
+from nas.study.execution import Event, TrialFinished, TrialRequeued
 from nas.study.study import Study
 from nas.study.trial import Reason, TrialState
 from tests.memory_store import MemoryStore
+from tests.studies import run_serial
 from tests.tuner.fakes import AnalyticEvaluator, Wanderer, spec_of
 
 

@@ -8,7 +8,7 @@ import pytest
 from nas.cli.progress import ProgressDisplay
 from nas.metrics import Direction, metric
 from nas.study import TrialFinished
-from nas.study.forecasts import Forecast, Forecasts
+from nas.study.inference import Forecast, Forecasts
 from nas.study.judging import JUDGES
 from nas.study.study import Study
 from nas.study.trial import TrialState

@@ -10,12 +10,12 @@ from nas.cost.budget import Constraint
 from nas.cost.latency_table import Accuracy, Device, LatencyTable, Timing
 from nas.results import findings as results
 from nas.results.measured_latency import MeasuredLatency, measured_latencies, over_budget
-from nas.results.view import study_view
 from nas.store import open_store
 from nas.study.spec import StudySpec
 from nas.study.trial import TrialState
 from tests.classified import classified
 from tests.store.rows import trial
+from tests.studies import study_view
 
 TABLE = LatencyTable(
     "igcv3", "3x224x224", 1000, Device("cpu", "a processor", "torch", "2", 1), 100, 0, {},

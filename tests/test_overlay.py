@@ -5,17 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nas.results import (
-    PointGroup,
-    Selection,
-    StudyView,
-    narrowed,
-    overlay,
-    overlay_problem,
-    study_view,
-)
+from nas.results import PointGroup, Selection, StudyView, narrowed, overlay, overlay_problem
 from nas.study import FixedNetwork, StudySpec
 from tests.figures.drawn_study import make_spec, make_trials, make_view
+from tests.studies import study_view
 
 SPEC = make_spec()
 VIEW = make_view(SPEC)

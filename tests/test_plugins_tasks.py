@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from nas.metrics import metric
-from nas.results import StudyResults, study_view, trial_record
+from nas.results import StudyResults, trial_record
 from nas.space import load_space
 from nas.study import TASKS, Decision, Measurement, TaskKind, TaskRequest, Trial, objective
 from tests.distributions import install
-from tests.studies import complete_trial, small_spec
+from tests.studies import complete_trial, small_spec, study_view
 
 PAGE = (Path(__file__).parents[1] / "docs" / "plugins.md").read_text(encoding="utf-8")
 

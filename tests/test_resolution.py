@@ -9,14 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DataObject
 
 from nas.errors import NasError
-from nas.results.view import study_view
 from nas.space.layers import Shape
 from nas.study.reuse import comparable
 from nas.study.rung_resolutions import check_resolutions, early_sides
 from nas.study.rungs import Ladder
 from nas.study.spec import StudySpec
 from tests.messages import carries, carrying
-from tests.studies import SPACE, small_spec
+from tests.studies import SPACE, small_spec, study_view
 
 
 def refused(match: str, call: Any, *args: Any) -> None:

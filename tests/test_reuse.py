@@ -12,8 +12,8 @@ import pytest
 
 from nas.errors import StudyFailedError
 from nas.space.architecture import Architecture
-from nas.study.data_identity import DataIdentity
 from nas.study.rungs import Decision
+from nas.study.spec_parts import DataIdentity
 from nas.study.study import Study
 from nas.study.trial import Outcome, Trial, TrialState
 from nas.training.loop.recipe import load_recipe, read_recipe

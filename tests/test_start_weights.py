@@ -11,9 +11,10 @@ from nas.space import load_space
 from nas.storage import FolderStorage
 from nas.store import open_store
 from nas.training import read_recipe
-from nas.workflows import TrainRequest, plan_training
-from nas.workflows.start_files import content_hash, is_start_file, keep_start, start_content
+from nas.workflows import TrainRequest
 from nas.workflows.teachers import start_of
+from nas.workflows.train_run import plan_training
+from nas.workflows.trained_weights import content_hash, is_start_file, keep_start, start_content
 from tests.trained import quick_spec, train_study
 
 
@@ -25,8 +26,8 @@ def database(tmp_path: Path) -> str:
 
 
 def test_the_recipe_names_the_weights_by_their_hash(database: str, tmp_path: Path) -> None:
-    planned = plan_training(TrainRequest(study="earlier", trial=0, start="earlier#0"), database)
-    best = plan_training(TrainRequest(study="earlier", trial=0, start="earlier"), database)
+    planned, _ = plan_training(TrainRequest(study="earlier", trial=0, start="earlier#0"), database)
+    best, _ = plan_training(TrainRequest(study="earlier", trial=0, start="earlier"), database)
     assert planned.recipe == best.recipe
     with open_store(database) as store:
         store.look_in(tmp_path / "results")
@@ -52,7 +53,7 @@ def test_a_file_of_weights_is_kept_under_its_hash(tmp_path: Path) -> None:
     request = TrainRequest(
         arch="mobilenetv2-1.0", space="mobilenetv2", task="digits", start=str(file)
     )
-    planned = plan_training(request, str(tmp_path / "nas.db"))
+    planned, _ = plan_training(request, str(tmp_path / "nas.db"))
     space = load_space("mobilenetv2")
     content = start_content(str(file), space, space.published[0].architecture)
     (digest,) = read_recipe(planned.recipe, "it").start

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from nas.errors import NasError
 from nas.results.settings_text import trained_at
-from nas.results.view import study_view
 from nas.space.file import read_space
 from nas.space.layers import GlobalPool, Shape
 from nas.space.lowering import lower
@@ -19,7 +18,7 @@ from nas.study.rung_resolutions import check_images, check_resolutions
 from nas.study.spec import StudySpec
 from tests.members import SMALL, space_named
 from tests.messages import carries, carrying
-from tests.studies import small_spec
+from tests.studies import small_spec, study_view
 
 IGCV3 = space_named("igcv3")
 D = IGCV3.parse("igcv3-d-1.0")

@@ -6,11 +6,11 @@ from typing import Any
 from nas import __version__
 from nas.store import open_store
 from nas.study.evaluator import WorkerPlan
-from nas.study.execution import Watcher, ignore_event, run_serial
+from nas.study.execution import Watcher, ignore_event
 from nas.study.spec import StudySpec
 from nas.study.study import Study
 from nas.training.evaluator import TrainingEvaluator
-from tests.studies import WalkSampler, small_spec
+from tests.studies import WalkSampler, run_serial, small_spec
 from tests.training.nets import RECIPE
 
 

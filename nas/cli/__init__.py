@@ -22,7 +22,7 @@ import click
 
 from nas import __version__
 from nas.cli import streams
-from nas.cli.failure import say_failure
+from nas.cli.output import say_failure
 from nas.errors import NasError, NoEffectError
 from nas.interruption import EXIT_INTERRUPTED, interruptible
 from nas.suggestion import did_you_mean

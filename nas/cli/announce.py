@@ -68,7 +68,7 @@ def _networks(spec: StudySpec) -> dict[str, str]:
 
 def _print_rest(spec: StudySpec, task: Task) -> None:
     """Print the settings that the eight lines omit, and the strides at both inputs."""
-    said = {"space", "budget", "counted at", "trained at", "task", "trials"}
+    said = {"space", "budget", "counted at", "trained at", "task", "images", "trials", "space file"}
     for name, line in study_tables.settings(spec):
         if name not in said:
             output.field(name, line)

@@ -11,9 +11,9 @@ import click
 
 from nas.cli.binding import into, setting
 from nas.errors import NasError, NoEffectError
+from nas.storage import Keep
 from nas.user_folders import RESULTS, results_folder
 from nas.workflows import (
-    KEPT,
     SPACE,
     LatencyRequest,
     NetworkRequest,
@@ -326,7 +326,7 @@ _EXECUTION = (
 
 
 keep = click.option(
-    "--keep", type=click.Choice(KEPT),
+    "--keep", type=click.Choice([each.value for each in Keep]),
     help="Weights to keep after the study: those of the front, of the confirmed networks and of "
     "the best five, or all. This is stored with the study.  [default: front]",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Tables, JSON and numbers on the screen; `--json` prints the same rows as the table."""
+"""Tables, JSON, numbers and failures on the screen; `--json` prints the rows of the table."""
 
 import json
 import shutil
@@ -133,3 +133,16 @@ def share(low: float, high: float, total: float) -> str:
     """Return the share of `total` between two bounds, e.g. `28.4 to 28.5 %`."""
     shares = [f"{100 * part / total:.3g}" for part in (low, high)]
     return f"{' to '.join(dict.fromkeys(shares))} %"
+
+
+def say_failure(cause: str, remedy: str, error: BaseException | None = None) -> None:
+    """Print two lines on stderr, and the notes of `error`."""
+    notes = [f"     {note}" for note in getattr(error, "__notes__", ())]
+    text = "\n".join([f"nas: {cause}", f"     {remedy}", *notes])
+    click.echo("".join(map(_shown, text)), err=True)
+
+
+def _shown(character: str) -> str:
+    """Return a character of a message, escaped if it is a control character of a terminal."""
+    is_text = character.isprintable() or character == "\n" or "\ud800" <= character <= "\udfff"
+    return character if is_text else repr(character)[1:-1]

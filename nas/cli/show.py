@@ -113,7 +113,7 @@ def _show_trial(stored: "StoredStudy", number: int, json_: bool) -> None:
 
 def _print_study(stored: "StoredStudy", all_: bool) -> None:
     from nas.cli import study_tables
-    from nas.results import trial_notes
+    from nas.study import trial_notes
 
     found = stored.read(curves=False)
     for key, value in study_tables.settings(found.spec):

@@ -7,17 +7,10 @@ from nas.cli import output
 from nas.metrics import LATENCY
 from nas.results import (
     StudyResults,
-    candidates_text,
-    confirmation_text,
     confirmed_lines,
-    counted_at,
     figures_text,
-    judged_by,
-    learnt_text,
-    networks_text,
-    task_line,
+    study_settings,
     taught_networks,
-    trained_at,
     trial_record,
     trial_role,
 )
@@ -102,40 +95,11 @@ def _stage(depth: object, width: object) -> str:
 
 
 def settings(spec: StudySpec) -> list[tuple[str, str]]:
-    """Return the settings of a study, as pairs of texts."""
-    search = [
-        ("rungs", f"{', '.join(map(str, spec.rungs))} epochs; {judged_by(spec)}"),
-        *([("resolutions", spec.ladder.resolutions)] if spec.resolutions else []),
-        ("objectives", ", ".join(spec.objectives)),
-        ("sampler", f"{spec.sampler}, seed {spec.seed}"),
-        ("trials", candidates_text(spec)),
-        ("confirmed", confirmed_setting(spec)),
-    ]
-    return [
-        ("space", "; ".join(f"{name} ({space.title})" for name, space in spec.spaces.items())),
-        *((key.lower(), line) for key, line in networks_text(spec)),
-        *([] if spec.networks else [("budget", ", ".join(map(str, spec.budget)) or "none")]),
-        ("counted at", f"{counted_at(spec)} (conv + linear multiply-adds)"),
-        *([("trained at", trained_at(spec))] if spec.task_input else []),
-        *(
-            (f"latency of {name}", f"{table.device}; {table.accuracy}")
-            for name, table in spec.latency_tables.items()
-        ),
-        ("task", task_line(spec)),
-        *_recipe(spec.recipe),
-        *([("epochs", str(spec.ladder.max_epochs))] if spec.networks else search),
-        ("reuse", "results of the same training in this database" if spec.reuse else "none"),
-        *([("learnt", learnt_text(spec))] if spec.learnt else []),
-    ]
-
-
-def confirmed_setting(spec: StudySpec) -> str:
-    """Return the trainings that confirm the best networks at the end of a study, as text."""
-    return confirmation_text(spec) or "nothing: each result is that of one seed"
-
-
-def _recipe(text: str) -> list[tuple[str, str]]:
-    """Return the name of a recipe, then its settings, one per line, without comments."""
-    name, _, body = text.partition("\n")
-    lines = (line.partition("#")[0].strip() for line in body.splitlines())
-    return [("recipe", name.removeprefix("# "))] + [("", f"  {line}") for line in lines if line]
+    """Return the settings of a study as pairs of texts, with each line of its recipe."""
+    found = []
+    for name, text in study_settings(spec):
+        found.append((name.lower(), text))
+        if name == "Recipe":
+            body = (line.partition("#")[0].strip() for line in spec.recipe.splitlines())
+            found += [("", f"  {line}") for line in body if line]
+    return found

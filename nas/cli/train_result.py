@@ -5,9 +5,9 @@ import click
 from nas.cli import output
 from nas.cli.search_result import print_files
 from nas.metrics import Metric, metric
-from nas.results import figures_text, recorded_scores, trial_notes
+from nas.results import figures_text, recorded_scores
 from nas.stats import Summary
-from nas.study import Trial
+from nas.study import Trial, trial_notes
 from nas.units import duration
 from nas.workflows import FinishedStudy
 

@@ -12,6 +12,13 @@ from nas.cost.latency_table import (
     latency_units,
     round_to,
 )
-from nas.cost.layer_table import LAYER_COLUMNS, LAYER_COSTS, layer_records, layer_texts
+from nas.cost.layer_table import (
+    LAYER_COLUMNS,
+    LAYER_COSTS,
+    Operation,
+    Wiring,
+    layer_records,
+    layer_texts,
+    part_wirings,
+)
 from nas.cost.model import COST_NAMES, Cost, CostModel, layer_cost, part_costs, total_cost
-from nas.cost.wiring import Operation, Wiring, part_wirings

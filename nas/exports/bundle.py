@@ -1,14 +1,16 @@
 """The export of one network: it writes a complete and checked directory, or nothing."""
 
 import json
-from collections.abc import Sequence
-from contextlib import suppress
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nas.cost import total_cost
 from nas.errors import ExportError
 from nas.exports.card import Counted, Counts, make_card
-from nas.exports.files import publish, staging
 from nas.exports.format import FORMATS, ExportFormat, ExportJob, Written, choose_formats
 from nas.exports.parity import reference
 from nas.exports.request import ExportRequest
@@ -127,3 +129,44 @@ def _count(layers: list[Layer], shape: Shape, classes: int) -> Counts:
             "Nothing was exported. Please report this with the architecture.",
         )
     return counts
+
+
+def sync_directory(path: Path) -> None:
+    """Flush the entries of a directory to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def staging(target: Path) -> Iterator[Path]:
+    """Yield an empty directory next to `target`, deleted at the end unless it was renamed."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    directory = _sibling(target, "part")
+    directory.mkdir()
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def publish(directory: Path, target: Path) -> None:
+    """Rename `directory` to `target`; an existing directory is replaced."""
+    if not target.exists():
+        directory.rename(target)
+    else:
+        old = _sibling(target, "old")
+        target.rename(old)
+        try:
+            directory.rename(target)
+        except BaseException:
+            old.rename(target)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    sync_directory(target.parent)
+
+
+def _sibling(target: Path, suffix: str) -> Path:
+    return target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.{suffix}")

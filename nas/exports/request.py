@@ -5,17 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from nas.errors import ExportError
 from nas.results import Estimate, Figures
-from nas.space import (
-    Adaptation,
-    Architecture,
-    Head,
-    Layer,
-    SearchSpace,
-    Shape,
-    Strides,
-    adapt,
-    lower,
-)
+from nas.space import Adaptation, Layer, NamedNetwork, Shape, Strides, adapt, lower
 from nas.storage import File
 
 OPSET = 17
@@ -54,8 +44,8 @@ class WeightsOrigin:
     figures: Mapping[str, Figures] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class ExportRequest:
+@dataclass(frozen=True, kw_only=True)
+class ExportRequest(NamedNetwork):
     """One network to export.
 
     A trained network (with `training`) is exported at the `input` and `classes` of its task; an
@@ -70,20 +60,13 @@ class ExportRequest:
         ExportError: the opset is not among `OPSETS`.
     """
 
-    name: str
-    space: SearchSpace
-    architecture: Architecture
-    input: Shape
-    classes: int
     deployment: Shape
     deployment_classes: int
     training: WeightsOrigin | None = None
     seed: int = 0
-    strides: Strides = ()
     deployment_strides: Strides = ()
     opset: int = OPSET
     source: WeightsOrigin | None = None
-    head: Head | None = None
 
     def __post_init__(self) -> None:
         """Check the opset."""
@@ -92,11 +75,6 @@ class ExportRequest:
                 f"an ONNX file of opset {self.opset} cannot be written.",
                 f"Use opset {OPSETS[0]} to {OPSETS[-1]}.",
             )
-
-    @property
-    def adaptation(self) -> Adaptation:
-        """The strides of the exported network."""
-        return adapt(self.space, self.input, self.strides)
 
     @property
     def deployment_adaptation(self) -> Adaptation:
@@ -128,12 +106,6 @@ class ExportRequest:
             deployment_strides=strides,
             training=None,
             source=self.training,
-        )
-
-    def layers(self) -> list[Layer]:
-        """Return the layers of the exported network."""
-        return lower(
-            self.space, self.architecture, self.input, self.classes, self.strides, self.head
         )
 
     def deployment_layers(self) -> list[Layer]:

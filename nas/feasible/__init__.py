@@ -4,12 +4,11 @@
 block kind plans whole networks. `FeasibleUnion` joins several spaces.
 """
 
-from nas.feasible.band import BAND, NUM_STRATA, edges, stratum_of
 from nas.feasible.counting import Count
 from nas.feasible.encoding import DEAD, Variable
 from nas.feasible.histogram import Distribution, distribution
 from nas.feasible.listed import feasible_space, members
-from nas.feasible.port import Feasible
+from nas.feasible.port import BAND, NUM_STRATA, Feasible, edges, stratum_of
 from nas.feasible.stage_options import OptionTable, StageOptions
 from nas.feasible.stagewise import FeasibleSpace
 from nas.feasible.union import FeasibleUnion

@@ -3,6 +3,7 @@ from .curves import learning_curves_figure as learning_curves_figure
 from .distributions import edf_figure as edf_figure
 from .distributions import edf_text as edf_text
 from .document import image_address as image_address
+from .document import page_style as page_style
 from .effects import EFFECTS_HEADERS as EFFECTS_HEADERS
 from .effects import effects_caption as effects_caption
 from .effects import effects_figure as effects_figure
@@ -11,6 +12,9 @@ from .front import front_figure as front_figure
 from .front import front_marks as front_marks
 from .front import front_revision as front_revision
 from .front_options import FrontOptions as FrontOptions
+from .front_options import ProgressBy as ProgressBy
+from .front_options import ProgressOf as ProgressOf
+from .front_options import ProgressOptions as ProgressOptions
 from .front_options import colour_names as colour_names
 from .hover import point_standing as point_standing
 from .hover import point_summary as point_summary
@@ -21,7 +25,6 @@ from .network_drawing import network_svg as network_svg
 from .overlay import nearest_trial as nearest_trial
 from .overlay import overlay_figure as overlay_figure
 from .overlay import overlay_text as overlay_text
-from .page_assets import page_style as page_style
 from .parallel import parallel_choices as parallel_choices
 from .parallel import parallel_figure as parallel_figure
 from .parallel import parallel_text as parallel_text
@@ -29,12 +32,9 @@ from .progress import PROGRESS_BY_WORDS as PROGRESS_BY_WORDS
 from .progress import DeviceTime as DeviceTime
 from .progress import progress_figure as progress_figure
 from .progress import progress_text as progress_text
-from .progress_options import ProgressBy as ProgressBy
-from .progress_options import ProgressOf as ProgressOf
-from .progress_options import ProgressOptions as ProgressOptions
 from .prove import write_prove as write_prove
 from .report import write_report as write_report
-from .sparkline import sparkline_svg as sparkline_svg
+from .scale import sparkline_svg as sparkline_svg
 from .table import headers as headers
 from .table import layer_rows as layer_rows
 from .table import numeric as numeric

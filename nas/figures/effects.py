@@ -82,7 +82,7 @@ def _cells(found: Effects, effect: Effect) -> tuple[str, ...]:
     middle, low, high = (
         f"{each:+{digits}} {unit}".strip() for each in (change.value, change.low, change.high)
     )
-    ends = middle, f"{low} to {high}", _importance(effect), _cost(effect)
+    ends = middle, f"{low} to {high}", _importance(effect), f"{100 * effect.cost:+.0f} %"
     return effect.choice, effect.low, effect.high, *ends
 
 
@@ -92,10 +92,6 @@ def _importance(effect: Effect) -> str:
         for each in (effect.importance.value, effect.importance.low, effect.importance.high)
     )
     return f"{value:.0f} % ({low:.0f} to {high:.0f})"
-
-
-def _cost(effect: Effect) -> str:
-    return f"{100 * effect.cost:+.0f} %"
 
 
 def _name(effect: Effect) -> str:

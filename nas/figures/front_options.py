@@ -1,9 +1,10 @@
-"""FrontOptions: the settings that a reader selects for the figure of the front."""
+"""The options of the figures of the front and of the progress; no drawing library is loaded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
-from nas.results import Box, Point, StudyView
+from nas.results import Box, StudyView
 from nas.space import Architecture, Value, format_value
 
 FAMILY = "family"
@@ -46,11 +47,6 @@ def colour_names(view: StudyView) -> tuple[str, ...]:
     return (*([FAMILY] if len(view.families) > 1 else []), *varied)
 
 
-def choice_of(point: Point, key: str) -> float | str | None:
-    """Return a choice of the network of a point as one value, as `choice_in` does."""
-    return choice_in(point.architecture, key)
-
-
 def choice_in(architecture: Architecture, key: str) -> float | str | None:
     """Return a choice of a network as one value; None if the network has no such choice.
 
@@ -84,3 +80,26 @@ def _of_blocks(architecture: Architecture, key: str) -> Sequence[Value | None]:
 
 def _is_number(value: Value | None) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+class ProgressOf(StrEnum):
+    """The quantity on the vertical axis."""
+
+    HYPERVOLUME = "hypervolume"
+    BEST = "best"
+
+
+class ProgressBy(StrEnum):
+    """The quantity on the horizontal axis."""
+
+    TRAININGS = "trainings"
+    WALL_TIME = "time"
+    DEVICE_TIME = "device-time"
+
+
+@dataclass(frozen=True)
+class ProgressOptions:
+    """The quantities on both axes."""
+
+    of: ProgressOf = ProgressOf.HYPERVOLUME
+    by: ProgressBy = ProgressBy.TRAININGS

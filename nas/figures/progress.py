@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 import plotly.graph_objects as go
 
-from nas.figures.progress_options import ProgressBy, ProgressOf, ProgressOptions
+from nas.figures.front_options import ProgressBy, ProgressOf, ProgressOptions
 from nas.figures.scale import time_unit
 from nas.figures.theme import PageTheme, empty, title
 from nas.results import ProgressStep, StudyView

@@ -9,7 +9,6 @@ from typing import TypeAlias
 import plotly.graph_objects as go
 
 from nas.cost import LAYER_COLUMNS
-from nas.figures.confusion import confusion_figure, worst_confusions
 from nas.figures.curves import learning_curves_figure
 from nas.figures.distributions import edf_figure, edf_text
 from nas.figures.document import (
@@ -20,6 +19,7 @@ from nas.figures.document import (
     image_address,
     page_html,
     pictures_section,
+    report_script,
     table_section,
     write_document,
 )
@@ -31,11 +31,10 @@ from nas.figures.effects import (
 )
 from nas.figures.front import front_figure
 from nas.figures.network_drawing import DRAWING_CAPTION, network_svg
-from nas.figures.page_assets import report_script
 from nas.figures.parallel import parallel_figure, parallel_text
 from nas.figures.progress import progress_figure, progress_text
 from nas.figures.table import headers, layer_rows, numeric, point_facts, point_row
-from nas.figures.theme import PageTheme
+from nas.figures.theme import PageTheme, title
 from nas.metrics import Direction
 from nas.results import (
     AUDIT_COLUMNS,
@@ -50,6 +49,44 @@ from nas.results import (
 )
 from nas.space import Layer
 from nas.units import duration
+
+_HEIGHT = 560
+
+
+def confusion_figure(view: StudyView, look: PageTheme | None = None) -> go.Figure:
+    """Return the confusion matrix, in shares of each class, over all seeds."""
+    look = look or PageTheme()
+    figure = go.Figure(layout=look.frame(_HEIGHT))
+    figure.update_layout(
+        xaxis_title_text=title("answer", look), yaxis_title_text=title("class", look)
+    )
+    figure.add_heatmap(
+        z=[[100 * count / max(1, sum(row)) for count in row] for row in view.confusion],
+        x=view.class_names,
+        y=view.class_names,
+        customdata=view.confusion,
+        colorscale=[[0, look.colour("surface")], [1, look.colour("front")]],
+        zmin=0,
+        zmax=100,
+        colorbar={"title": {"text": "% of class"}},
+        hovertemplate="%{y} taken for %{x}: %{z:.1f} % (%{customdata} images)<extra></extra>",
+    )
+    figure.update_yaxes(autorange="reversed", type="category")
+    figure.update_xaxes(type="category")
+    return figure
+
+
+def worst_confusions(view: StudyView, most: int = 10) -> list[tuple[str, str, int]]:
+    """Return (class, answer, images) of the most frequent mistakes."""
+    wrong = [
+        (count, i, j)
+        for i, row in enumerate(view.confusion)
+        for j, count in enumerate(row)
+        if i != j and count
+    ]
+    wrong.sort(key=lambda item: (-item[0], item[1], item[2]))
+    return [(view.class_names[i], view.class_names[j], count) for count, i, j in wrong[:most]]
+
 
 Draw: TypeAlias = Callable[[StudyView, PageTheme | None], go.Figure]
 

@@ -8,13 +8,6 @@ from nas.results.agreement import (
     confirmed,
     confirmed_lines,
 )
-from nas.results.audit_text import (
-    AUDIT_COLUMNS,
-    audit_basis,
-    audit_notes,
-    audit_rows,
-    audit_sentences,
-)
 from nas.results.class_table import ClassTable, class_tables, class_values
 from nas.results.comparison import Comparison, Group, Pair, compare, num_needed
 from nas.results.comparison_text import (
@@ -27,8 +20,14 @@ from nas.results.comparison_text import (
 )
 from nas.results.effects import Effect, Effects, study_effects
 from nas.results.estimate import Estimate
-from nas.results.explanation import Explanation, explain
-from nas.results.findings import Standing, StudyResults, complete_candidates
+from nas.results.explanation import Explanation, Picture, Pictures, explain
+from nas.results.findings import (
+    MOST_CLASSES,
+    Standing,
+    StudyResults,
+    complete_candidates,
+    recorded_scores,
+)
 from nas.results.finished import finished_record, profile_record, recorded_profiles
 from nas.results.measured_latency import (
     MeasuredLatency,
@@ -36,8 +35,7 @@ from nas.results.measured_latency import (
     over_budget,
     report_kind,
 )
-from nas.results.pictures import Picture, Pictures
-from nas.results.point import Point, PointGroup
+from nas.results.point import SHORT_NAMES, Point, PointGroup, StageTable, table_value
 from nas.results.points import GROUPS, PointColumns, Points
 from nas.results.progress_steps import GrowingFront, ProgressStep
 from nas.results.records import (
@@ -49,17 +47,25 @@ from nas.results.records import (
     study_record,
     trial_record,
 )
-from nas.results.score_audit import ScoreAudit, ScoreFinding, study_audit
+from nas.results.score_audit import (
+    AUDIT_COLUMNS,
+    ScoreAudit,
+    ScoreFinding,
+    audit_basis,
+    audit_notes,
+    audit_rows,
+    audit_sentences,
+    study_audit,
+)
 from nas.results.selection import Box, Selection, narrowed
 from nas.results.settings_text import (
-    candidates_text,
     confirmation_text,
     counted_at,
-    judged_by,
     learnt_text,
     networks_text,
     strides_at,
     study_note,
+    study_settings,
     task_line,
     trained_at,
 )
@@ -71,7 +77,6 @@ from nas.results.single_trial import (
     trial_details,
     trial_role,
 )
-from nas.results.stage_table import SHORT_NAMES, StageTable, table_value
 from nas.results.study_overlay import (
     AttainmentBand,
     Overlay,
@@ -89,6 +94,5 @@ from nas.results.taught import (
     figures_text,
     taught_networks,
 )
-from nas.results.trial_reports import MOST_CLASSES, Reports, recorded_scores, trial_notes
 from nas.results.trial_table import STATES, TrialTable
-from nas.results.view import Curves, StudyView, axis_names, curve_rows, study_view, view_of
+from nas.results.view import Curves, StudyView, axis_names, curve_rows, view_of

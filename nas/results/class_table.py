@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from nas.metrics import metric
-from nas.results.findings import StudyResults
-from nas.results.trial_reports import recorded_scores
+from nas.results.findings import StudyResults, recorded_scores
 from nas.study import ByClass, Trial
 from nas.units import plural
 

@@ -1,4 +1,4 @@
-"""Explanation: the effects of choices in a search, and the audit of its scores."""
+"""Explanation: the effects of the choices of a search, its scores, and example pictures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,3 +27,19 @@ def explain(spec: StudySpec, trials: Sequence[Trial], compute: str) -> Explanati
     return Explanation(
         study_effects(spec, trials), study_audit(spec, trials, baselines=False), compute
     )
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A JPEG file that was drawn for the image `name`."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Some pictures, with a caption."""
+
+    caption: str
+    pictures: tuple[Picture, ...]

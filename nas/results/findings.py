@@ -24,10 +24,9 @@ from numpy.typing import NDArray
 from nas.metrics import Metric, metric
 from nas.results.estimate import Estimate, Verdict
 from nas.results.measured_latency import measured_latencies, over_budget
-from nas.results.trial_reports import Reports, recorded_scores
 from nas.results.trial_table import TrialTable
 from nas.stats import Points, difference, hypervolume, non_dominated
-from nas.study import StudySpec, Trainings, Trial, trainings
+from nas.study import Reports, StudySpec, Trainings, Trial, trainings
 
 Rows: TypeAlias = NDArray[np.intp]
 
@@ -42,6 +41,7 @@ class Standing(StrEnum):
 
 
 STANDINGS = tuple(Standing)
+MOST_CLASSES = 120  # of a recorded confusion matrix; a larger one cannot be read on a screen
 
 
 @dataclass(frozen=True)
@@ -360,6 +360,11 @@ class StudyResults:
         own = (self._tests.get(trial.number, {}) for trial in self.own(number))
         counts = {int(score["images"]) for score in own if score.get("images")}
         return counts.pop() if len(counts) == 1 else None
+
+
+def recorded_scores(reports: Reports) -> dict[int, dict[str, Any]]:
+    """Return the results on the test split, by trial number."""
+    return {number: dict(kinds["test"]) for number, kinds in reports.items() if "test" in kinds}
 
 
 def complete_candidates(trials: Sequence[Trial]) -> list[Trial]:

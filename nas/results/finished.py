@@ -5,14 +5,13 @@ from typing import Any
 
 from nas.cost import total_cost
 from nas.results.agreement import agreement_document
-from nas.results.findings import StudyResults
+from nas.results.findings import StudyResults, recorded_scores
 from nas.results.measured_latency import measured_latencies
 from nas.results.records import figures_record, front_record, trial_record
-from nas.results.trial_reports import Reports, recorded_scores, trial_notes
 from nas.space import parse_input
 from nas.stats import Summary
 from nas.storage import Storage
-from nas.study import PROFILE_REPORT, Profile, Trial, profile_table
+from nas.study import PROFILE_REPORT, Profile, Reports, Trial, profile_table, trial_notes
 
 
 def finished_record(found: StudyResults, storage: Storage) -> dict[str, Any]:

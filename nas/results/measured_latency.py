@@ -9,8 +9,7 @@ from dataclasses import asdict, dataclass
 
 from nas.cost import Timing
 from nas.metrics import LATENCY
-from nas.results.trial_reports import Reports
-from nas.study import StudySpec
+from nas.study import Reports, StudySpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
-"""Point: one trial in the view of a study, and the groups of trials."""
+"""Point: one trial in the view of a study, its place on the axes, and its stages as a table."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from nas.cost import Cost
+from nas.metrics import Metric
 from nas.results.estimate import Estimate
-from nas.space import Architecture
+from nas.space import Architecture, Value, format_value
 from nas.study import TrialState
 
 
@@ -80,3 +81,65 @@ class Point:
     def label(self) -> str:
         """The published name, or the number as text."""
         return self.title or f"trial {self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class PlotAxis:
+    """One axis: the metric of an objective, and its full label with unit and conditions."""
+
+    metric: Metric
+    label: str
+
+    @property
+    def name(self) -> str:
+        """The name of the metric."""
+        return self.metric.name
+
+    def show(self, value: float | None) -> str:
+        """Return a value of the metric with its unit."""
+        return self.metric.show(value) or "–"
+
+    @property
+    def factor(self) -> float:
+        """The factor that converts a value to the unit of the axis."""
+        return self.metric.factor
+
+    @property
+    def suffix(self) -> str:
+        """The unit after a number, with a space unless an SI prefix may come between them."""
+        unit = self.metric.unit
+        return unit if self.metric.write or not unit else f" {unit}"
+
+
+SHORT_NAMES = {"expansion": "exp", "permute2": "P2"}  # the columns are narrower than these names
+
+
+@dataclass(frozen=True, slots=True)
+class StageTable:
+    """An architecture by stage: `shared` has the choices that are equal in all stages with blocks.
+
+    `header` names the columns of `rows`; the first column is the stage.
+    """
+
+    shared: tuple[tuple[str, str], ...]
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def stage_table(architecture: Architecture, stage_names: Sequence[str]) -> StageTable:
+    """Return `architecture` by stage; a dash for missing values in a stage of depth 0."""
+    shared, columns = [], []
+    for key in architecture.keys:
+        column = architecture.column(key)
+        live = {value for value in column if value is not None}
+        if len(live) == 1 and key not in ("depth", "width"):
+            shared.append((key, table_value(next(iter(live)))))
+        else:
+            columns.append((SHORT_NAMES.get(key, key), [table_value(value) for value in column]))
+    rows = zip(stage_names, *(values for _, values in columns), strict=True)
+    return StageTable(tuple(shared), ("stage", *(key for key, _ in columns)), tuple(rows))
+
+
+def table_value(value: Value | None) -> str:
+    """Return one value for a table; a dash for missing values in a stage of depth 0."""
+    return "–" if value is None else format_value(value)

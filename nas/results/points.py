@@ -19,10 +19,9 @@ from nas.results.findings import STANDINGS, StudyResults
 from nas.results.measured_latency import MeasuredLatency, measured_latencies
 from nas.results.point import Point, PointGroup
 from nas.results.taught import figures_text
-from nas.results.trial_reports import Reports, trial_notes
 from nas.results.trial_table import STATES
 from nas.space import Architecture, Published
-from nas.study import StudySpec, Trial
+from nas.study import Reports, StudySpec, Trial, trial_notes
 
 GROUPS = tuple(PointGroup)
 _CODES = {group: code for code, group in enumerate(GROUPS)}

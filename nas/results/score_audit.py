@@ -29,9 +29,9 @@ from nas.metrics import TOP1_ERROR, Metric, cost_metric
 from nas.results.findings import complete_candidates
 from nas.stats import FEWEST, Interval, Values, correlation, correlation_difference
 from nas.study import StudySpec, Trial
+from nas.units import plural
 
 BASELINES = ("madds", "params", "depth")
-_TIME_SUFFIX = "_ms"  # of times, which earlier versions stored among the scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,20 +128,13 @@ def in_band(trials: Sequence[Trial], budget: Sequence[Constraint]) -> list[Trial
     return [trial for trial in trials if BAND * limit <= getattr(trial.cost, cost) <= limit]
 
 
-def scores(trial: Trial) -> dict[str, float]:
-    """Return the training-free scores of a trial by name, without their computing times."""
-    found = trial.proxies or {}
-    return {name: value for name, value in found.items() if not name.endswith(_TIME_SUFFIX)}
-
-
 def _names(trials: Sequence[Trial]) -> list[str]:
     """Return the names of the scores in alphabetical order, then the available baselines."""
     seen: set[str] = set()
     for trial in trials:
         seen.update(trial.proxies or ())
     depth = ["depth"] if "depth" in seen else []
-    found = [name for name in seen if not name.endswith(_TIME_SUFFIX) and name not in BASELINES]
-    return [*sorted(found), "madds", "params", *depth]
+    return [*sorted(seen - {*BASELINES}), "madds", "params", *depth]
 
 
 def _column(name: str, trials: Sequence[Trial]) -> Values:
@@ -169,3 +162,65 @@ def band_text(budget: Sequence[Constraint]) -> str:
         return "any cost"
     low, high = (cost_metric(budget[0].cost).show(share * budget[0].limit) for share in (BAND, 1))
     return f"{low} to {high} {budget[0].cost}"
+
+
+AUDIT_COLUMNS = {
+    "name": "score",
+    "n": "n",
+    "rho": "rho",
+    "interval": "95 %",
+    "margin": "less madds",
+    "verdict": "verdict",
+}
+
+
+def audit_rows(found: ScoreAudit) -> list[dict[str, str]]:
+    """Return a row for each score, by the keys of AUDIT_COLUMNS."""
+    return [_row(each) for each in found.findings]
+
+
+def audit_notes(found: ScoreAudit, compute: str) -> list[str]:
+    """Return a note if candidates or scores are missing; `compute` computes missing scores."""
+    if not found.complete:
+        return ["no candidate is complete yet"]
+    if not found.scored:
+        what = "the complete candidates of the band have no scores" if found.n else _too_few(found)
+        return [what, f"compute missing scores with: {compute}"]
+    return [] if found.enough else [f"no conclusion is possible yet: {_too_few(found)}"]
+
+
+def audit_basis(found: ScoreAudit) -> str:
+    """Return the candidates by which scores are judged, and the meaning of rho, as text."""
+    return (
+        f"over {plural(found.n, 'complete candidate')} of {found.band}; rho: Spearman's, "
+        "positive if a higher score goes with a lower error"
+    )
+
+
+def audit_sentences(found: ScoreAudit, compute: str) -> list[str]:
+    """Return the notes and the basis of an audit as sentences of a page."""
+    texts = [f"{audit_basis(found)}.", "; ".join(audit_notes(found, compute))]
+    return [text[:1].upper() + text[1:] for text in texts if text]
+
+
+def _too_few(found: ScoreAudit) -> str:
+    return (
+        f"{found.n} of {plural(found.complete, 'complete candidate')} "
+        f"{'is' if found.n == 1 else 'are'} within {found.band}, {FEWEST} are needed"
+    )
+
+
+def _row(finding: ScoreFinding) -> dict[str, str]:
+    rho, margin = finding.rho, finding.margin
+    return {
+        "name": finding.name,
+        "n": str(finding.n),
+        "rho": f"{rho.value:+.2f}" if rho else "",
+        "interval": _ends(rho) if rho else "",
+        "margin": f"{margin.value:+.2f}, {_ends(margin)}" if margin else "",
+        "verdict": finding.verdict,
+    }
+
+
+def _ends(found: Interval) -> str:
+    return f"{found.low:+.2f} to {found.high:+.2f}"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from nas.errors import NasError
 from nas.space import Adaptation, SearchSpace, Shape, parse_input
-from nas.study import INFERRED, TASKS, StudySpec
+from nas.study import INFERRED, TASKS, StudySpec, recipe_title
 from nas.units import duration, plural
 
 
@@ -64,43 +64,38 @@ def candidates_text(spec: StudySpec) -> str:
     return ", ".join(number + time)
 
 
-def settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def study_settings(
+    spec: StudySpec, versions: Mapping[str, str] | None = None
+) -> tuple[tuple[str, str], ...]:
     """Return the settings of a study and the `versions` of its libraries, as rows of a table."""
+    budget = ("Budget", ", ".join(map(str, spec.budget)) or "none")
+    search = [
+        ("Rungs", f"{', '.join(map(str, spec.rungs))} epochs; {judged_by(spec)}"),
+        ("Resolutions", spec.ladder.resolutions if spec.resolutions else ""),
+        ("Objectives", ", ".join(spec.objectives)),
+        ("Sampler", f"{spec.sampler}, seed {spec.seed}"),
+        ("Trials", candidates_text(spec)),
+        ("Confirmed", confirmation_text(spec) or "nothing: each result is that of one seed"),
+    ]
     rows = [
-        ("Space", "; ".join(f"{name}: {space.title}" for name, space in spec.spaces.items())),
-        *networks_text(spec),
-        *([] if spec.networks else [("Budget", ", ".join(map(str, spec.budget)) or "none")]),
-        ("Counted at", counted_at(spec)),
-        *([("Trained at", trained_at(spec))] if spec.task_input else []),
-        ("Task", task_line(spec)),
-        *([("Images", spec.data.text)] if spec.data else []),
-        ("Epochs", _epochs(spec)),
-        *([("Resolutions", spec.ladder.resolutions)] if spec.resolutions else []),
+        ("Space", "; ".join(f"{name} ({space.title})" for name, space in spec.spaces.items())),
+        *(networks_text(spec) or [budget]),
+        ("Counted at", f"{counted_at(spec)} (conv + linear multiply-adds)"),
+        ("Trained at", trained_at(spec)),
         *(
-            []
-            if spec.networks
-            else [
-                ("Objectives", ", ".join(spec.objectives)),
-                (
-                    "Candidates",
-                    f"{candidates_text(spec)}, proposed by {spec.sampler}, seed {spec.seed}",
-                ),
-            ]
-        ),
-        *([("Learnt beforehand", learnt_text(spec))] if spec.learnt else []),
-        *([("Confirmed", confirmation_text(spec))] if confirmation_text(spec) else []),
-        *(
-            (f"Latency of {name}", f"{table.device}; the table is {table.accuracy}")
+            (f"Latency of {name}", f"{table.device}; {table.accuracy}")
             for name, table in spec.latency_tables.items()
         ),
-        (
-            "Space file",
-            ", ".join(f"sha256 {space.space_hash[:16]}" for space in spec.spaces.values()),
-        ),
+        ("Task", task_line(spec)),
+        ("Images", spec.data.text if spec.data else ""),
+        ("Recipe", recipe_title(spec.recipe)),
+        *([("Epochs", str(spec.ladder.max_epochs))] if spec.networks else search),
+        ("Reuse", "results of the same training in this database" if spec.reuse else "none"),
+        ("Learnt", learnt_text(spec)),
+        ("Space file", ", ".join(f"sha256 {own.space_hash[:16]}" for own in spec.spaces.values())),
+        ("Versions", ", ".join(f"{name} {one}" for name, one in sorted((versions or {}).items()))),
     ]
-    if versions:
-        rows.append(("Versions", ", ".join(f"{k} {v}" for k, v in sorted(versions.items()))))
-    return tuple(rows)
+    return tuple(row for row in rows if row[1])
 
 
 def networks_text(spec: StudySpec) -> list[tuple[str, str]]:
@@ -146,9 +141,3 @@ def judged_by(spec: StudySpec) -> str:
     inferred = spec.judge == INFERRED and len(spec.rungs) > 1
     by = ", by the inferred final objectives" if inferred else ""
     return f"the best 1/{spec.eta} continue{by}"
-
-
-def _epochs(spec: StudySpec) -> str:
-    *early, last = spec.rungs
-    judged = ", ".join(map(str, early)) or "none"
-    return str(last) if spec.networks else f"{last}, judged after {judged}"

@@ -7,12 +7,11 @@ from typing import Any
 from nas.cost import part_costs
 from nas.errors import TaskError
 from nas.results.class_table import class_values
-from nas.results.findings import Standing, StudyResults
+from nas.results.findings import Standing, StudyResults, recorded_scores
 from nas.results.records import trial_record
-from nas.results.trial_reports import recorded_scores, trial_notes
 from nas.space import Layer
 from nas.stats import difference
-from nas.study import INFERRED_REPORT, Trial, TrialAttempt
+from nas.study import INFERRED_REPORT, Trial, TrialAttempt, trial_notes
 
 COST_NAMES = ("madds", "params", "acts")
 

@@ -14,14 +14,11 @@ from numpy.typing import NDArray
 from nas.metrics import ACTS, LATENCY, MADDS, PARAMS, Metric, Source, metric
 from nas.results.agreement import confirmed_lines
 from nas.results.class_table import ClassTable, class_tables
-from nas.results.findings import StudyResults
-from nas.results.plot_axis import PlotAxis
-from nas.results.point import Point, PointGroup
+from nas.results.findings import StudyResults, recorded_scores
+from nas.results.point import PlotAxis, Point, PointGroup, StageTable, stage_table
 from nas.results.points import GROUPS, PointColumns, Points
 from nas.results.progress_steps import ProgressStep, progress_steps
-from nas.results.settings_text import settings, study_note
-from nas.results.stage_table import StageTable, stage_table
-from nas.results.trial_reports import Reports, recorded_scores
+from nas.results.settings_text import study_note, study_settings
 from nas.results.trial_table import STATES, TrialTable
 from nas.study import Objective, StudySpec, Trial, TrialState, num_replicates
 from nas.units import capitalised, plural
@@ -178,24 +175,6 @@ class StudyView:
         return ", ".join([*ends, f"{self.further[1]} further seeds"] if self.further[1] else ends)
 
 
-def study_view(
-    spec: StudySpec,
-    trials: Sequence[Trial],
-    reports: Reports | None = None,
-    versions: Mapping[str, str] | None = None,
-    state: str | None = None,
-    axes: tuple[str | None, str | None] = (None, None),
-) -> StudyView:
-    """Return the view of a study.
-
-    `reports` come from the store: test results, latencies, and notes on anything unusual;
-    `versions` are the library versions of the study; `state` is its state in the store. `axes` are
-    two of `axis_names`; None is the first cost, and the first measured metric, of the objectives.
-    """
-    found = StudyResults(spec, trials, reports or {})
-    return view_of(found, versions, state, axes)
-
-
 def view_of(
     found: StudyResults,
     versions: Mapping[str, str] | None = None,
@@ -203,10 +182,12 @@ def view_of(
     axes: tuple[str | None, str | None] = (None, None),
     curves: Curves | None = None,
 ) -> StudyView:
-    """Return the view of the findings of a study, as `study_view` does.
+    """Return the view of the findings of a study.
 
-    `curves` reads some trials with all their measurements, by number; None if all trials of `found`
-    have them.
+    `versions` are the library versions of the study; `state` is its state in the store. `axes` are
+    two of `axis_names`; None is the first cost, and the first measured metric, of the objectives.
+    `curves` reads some trials with all their measurements, by number; None where all trials of
+    `found` have them.
     """
     spec, table, best = found.spec, found.table, found.best
     x, y = _axes(spec, axes)
@@ -234,7 +215,7 @@ def view_of(
         hypervolume=found.hypervolume / (spec.box or 1.0),
         goal=goal,
         progress=progress_steps(spec, table, goal.metric, found.measured_over),
-        settings=settings(spec, versions or {}),
+        settings=study_settings(spec, versions),
         note=study_note(spec),
         best=None,
         verdicts=found.verdicts,

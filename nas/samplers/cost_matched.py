@@ -13,7 +13,7 @@ import numpy as np
 
 from nas.errors import BudgetError
 from nas.feasible import BAND, NUM_STRATA, Feasible, edges
-from nas.samplers.without_model import BelievesObservations
+from nas.samplers.random import BelievesObservations
 from nas.space import Architecture
 from nas.study import Objective, Trial
 

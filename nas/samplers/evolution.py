@@ -5,10 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nas.feasible import Feasible
-from nas.samplers.crossover import crossed
-from nas.samplers.earlier_studies import fitting, num_starts
-from nas.samplers.random import stratified
-from nas.samplers.without_model import BelievesObservations
+from nas.samplers.random import BelievesObservations, crossed, fitting, num_starts, stratified
 from nas.space import Architecture
 from nas.stats import non_dominated_ranks
 from nas.study import Objective, Trial, TrialState

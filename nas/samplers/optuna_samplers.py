@@ -16,10 +16,7 @@ import optuna
 from optuna.samplers import BaseSampler
 
 from nas.feasible import DEAD, Feasible
-from nas.samplers.earlier_studies import fitting, num_starts
-from nas.samplers.history_prefix import begins_with
-from nas.samplers.random import stratified
-from nas.samplers.without_model import BelievesObservations
+from nas.samplers.random import BelievesObservations, begins_with, fitting, num_starts, stratified
 from nas.space import Architecture
 from nas.study import Objective, Trial, TrialState
 

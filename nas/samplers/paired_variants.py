@@ -14,7 +14,7 @@ import numpy as np
 
 from nas.errors import BudgetError, NasError
 from nas.feasible import Feasible, FeasibleSpace, feasible_space
-from nas.samplers.without_model import BelievesObservations
+from nas.samplers.random import BelievesObservations
 from nas.space import Architecture, format_value, read_variation
 from nas.study import Objective, Trial
 

@@ -1,13 +1,30 @@
-"""Random search, and the stratified start of other samplers."""
+"""Random search, and the functions that several samplers share."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from operator import is_
 
 import numpy as np
 
 from nas.feasible import BAND, Feasible
-from nas.samplers.without_model import BelievesObservations
 from nas.space import Architecture
-from nas.study import Objective, Trial
+from nas.study import Objective, Trial, TrialState
+
+
+class BelievesObservations:
+    """A base of samplers whose estimates are the measured values of the first goal."""
+
+    _goals: Sequence[Objective]
+
+    def believe(self, history: Sequence[Trial]) -> Mapping[int, float]:
+        """Return the measured loss of the first goal, by number of COMPLETE candidate."""
+        goal = self._goals[0]
+        return {
+            trial.number: goal.loss(trial.value(goal.name) or 0.0)
+            for trial in history
+            if trial.candidate and trial.state is TrialState.COMPLETE
+        }
+
 
 _STRATA = 5
 
@@ -51,3 +68,39 @@ def stratified(
 
 def _first_cost(feasible: Feasible) -> str:
     return feasible.budget[0].cost if feasible.budget else "madds"
+
+
+def begins_with(trials: Sequence[Trial], known: Sequence[Trial]) -> bool:
+    """Tell whether `trials` begin with the objects in `known`; finished trials do not change."""
+    return len(known) <= len(trials) and all(map(is_, known, trials))
+
+
+FEWEST_STARTS = 4
+
+
+def num_starts(usual: int, feasible: Feasible, borrowed: Sequence[Trial]) -> int:
+    """Return the number of candidates to draw by strata before a sampler uses its history.
+
+    It is `usual` for each space, minus the number of complete borrowed trainings of the space that
+    has the fewest.
+    """
+    complete = Counter(t.architecture.space for t in borrowed if t.state is TrialState.COMPLETE)
+    fewest = min(complete.values()) if len(complete) >= feasible.num_parts else 0
+    return max(FEWEST_STARTS, usual - fewest) * feasible.num_parts
+
+
+def fitting(feasible: Feasible, borrowed: Sequence[Trial]) -> list[Trial]:
+    """Return the complete borrowed trainings of architectures within the budget."""
+    return [
+        trial
+        for trial in borrowed
+        if trial.state is TrialState.COMPLETE and feasible.admits(trial.architecture)
+    ]
+
+
+def crossed(one: Architecture, other: Architecture, rng: np.random.Generator) -> Architecture:
+    """Return `one` with random stages replaced by those of `other`, of the same space."""
+    swap = rng.random(len(one.stages)) < 0.5
+    stages = zip(one.stages, other.stages, swap, strict=True)
+    mixed = tuple(theirs if taken else ours for ours, theirs, taken in stages)
+    return Architecture(one.space, one.keys, mixed)

@@ -12,7 +12,7 @@ from nas.space.blocks.kind import (
     Skeleton,
     StageKind,
 )
-from nas.space.detectors import Detector, head_of, known_detectors
+from nas.space.detectors import Detector, SSDLite, head_of, known_detectors
 from nas.space.file import builtin_names, load_space, parse_input, read_space
 from nas.space.head import Head, TappingHead, outputs_text, tap_of, tapped_stage, usual_input
 from nas.space.layers import (
@@ -35,9 +35,16 @@ from nas.space.layers import (
     outputs_of,
     readers_of,
 )
-from nas.space.lowering import lower, lower_block, lower_head, lower_stem, lower_tap, plan_network
+from nas.space.lowering import (
+    NamedNetwork,
+    lower,
+    lower_block,
+    lower_head,
+    lower_stem,
+    lower_tap,
+    plan_network,
+)
 from nas.space.search_space import Published, SearchSpace
-from nas.space.ssdlite import SSDLite
 from nas.space.strides import (
     STRIDE_RULE,
     Adaptation,

@@ -176,3 +176,35 @@ def _block_strides(choices: Mapping[str, Value | None], stride: int) -> Iterator
     assert isinstance(depth, int)
     for block in range(depth):
         yield stride if block == 0 else 1
+
+
+@dataclass(frozen=True)
+class NamedNetwork:
+    """One architecture, and the space with its stem and head; `name` is valid as a file name.
+
+    `strides` are stated by the user; empty to use the rule (`nas.space.strides`).
+    """
+
+    name: str
+    space: SearchSpace
+    architecture: Architecture
+    input: Shape
+    classes: int
+    strides: Strides = ()
+    head: Head | None = None
+
+    @property
+    def place(self) -> tuple[Shape, int, Strides]:
+        """The input, the classes and the stated strides at which it is counted."""
+        return self.input, self.classes, self.strides
+
+    @property
+    def adaptation(self) -> Adaptation:
+        """The strides of the network."""
+        return adapt(self.space, self.input, self.strides)
+
+    def layers(self) -> list[Layer]:
+        """Return the layers of the network."""
+        return lower(
+            self.space, self.architecture, self.input, self.classes, self.strides, self.head
+        )

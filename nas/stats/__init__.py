@@ -1,11 +1,15 @@
 """Statistics: dominance, means, resampling, rank correlations."""
 
-from nas.stats.attainment import attainment_surface
 from nas.stats.correlations import FEWEST, Values, correlation, correlation_difference
-from nas.stats.interval import Interval
-from nas.stats.log_scale import clip_outliers, log_losses, loss_of_log
-from nas.stats.means import CONFIDENCE, Difference, Summary, difference, t_reach
-from nas.stats.pareto import Points, hypervolume, non_dominated, non_dominated_ranks
+from nas.stats.log_scale import clip_outliers, log_losses, loss_of_log, thinned
+from nas.stats.means import CONFIDENCE, Difference, Interval, Summary, difference, t_reach
+from nas.stats.pareto import (
+    Points,
+    attainment_surface,
+    hypervolume,
+    non_dominated,
+    non_dominated_ranks,
+)
 from nas.stats.resampling import (
     Bools,
     Floats,
@@ -22,4 +26,3 @@ from nas.stats.resampling import (
     quantile,
     share_below,
 )
-from nas.stats.thinning import thinned

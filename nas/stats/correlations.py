@@ -7,8 +7,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.stats.interval import Interval
-from nas.stats.means import CONFIDENCE
+from nas.stats.means import CONFIDENCE, Interval
 
 FEWEST = 10  # candidates; with fewer, Fisher's interval is unreliable
 _MOST, _LEAST = 2000, 200  # resamples of the bootstrap

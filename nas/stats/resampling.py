@@ -13,8 +13,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.stats.interval import Interval
-from nas.stats.means import CONFIDENCE, t_reach
+from nas.stats.means import CONFIDENCE, Interval, t_reach
 
 Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]

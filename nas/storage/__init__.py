@@ -7,7 +7,14 @@ Credentials of an object store come from the environment, as its libraries docum
 GOOGLE_APPLICATION_CREDENTIALS). They must not be in the URI, which is recorded and shown.
 """
 
-from nas.storage.files import File, Storage, StoredFile, file_sha256, file_text, is_uri, write_file
-from nas.storage.folder import FolderStorage
-from nas.storage.opening import file_at, open_storage, weights_storage
-from nas.storage.places import storage_text
+from nas.storage.files import (
+    File,
+    FolderStorage,
+    Storage,
+    StoredFile,
+    file_sha256,
+    file_text,
+    is_uri,
+    write_file,
+)
+from nas.storage.opening import Keep, file_at, open_storage, storage_text, weights_storage

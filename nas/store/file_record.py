@@ -1,17 +1,19 @@
 """The files of studies: their folders in results folders, and the weights of trials."""
 
+import json
 from collections.abc import Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from nas.errors import NasError
-from nas.storage import File, FolderStorage, Storage, open_storage
+from nas.storage import File, FolderStorage, Keep, Storage, open_storage
 from nas.store import files, studies, weights
 from nas.store.database import Database
 from nas.store.record import TrialRecord
-from nas.study import Keep, Trial, folder_owner, is_weights_name
+from nas.study import Trial, folder_owner, weights_owner
 
 
 class FileRecord(TrialRecord):
@@ -43,12 +45,11 @@ class FileRecord(TrialRecord):
             StorageError: the storage cannot be used.
         """
         row = self._study(name)
-        recorded = self._database.read(lambda c: files.recorded_weights(c, row.id))
         own = files.StudyFiles(row, [results.resolve()], self._base)
         opened = open_storage(storage) if storage else None
-        folder = own.claim(results.resolve(), recorded, opened)
-        places = own.recorded_places
-        self._write(name, lambda c, key: studies.set_folder(c, key, folder, places, storage))
+        folder = own.claim(results.resolve(), opened)
+        places = json.dumps(own.recorded_places)
+        self._write(name, partial(studies.change, folder=folder, places=places, storage=storage))
         self._spools[name] = results.resolve() / folder
         return folder
 
@@ -119,7 +120,7 @@ class FileRecord(TrialRecord):
             str(folder.file(key))
             for folder in self._weights_folders(name)
             for key in sorted(folder.sizes())
-            if is_weights_name(key) and key not in known
+            if weights_owner(key) and key not in known
         ]
 
     def keep(self, name: str) -> Keep:
@@ -128,7 +129,7 @@ class FileRecord(TrialRecord):
 
     def set_keep(self, name: str, keep: Keep) -> None:
         """Set which weights a study keeps after its end."""
-        self._write(name, lambda c, key: studies.set_keep(c, key, keep))
+        self._write(name, partial(studies.change, keep=keep.value))
 
     def remove_weights(self, name: str, keep: Collection[int]) -> weights.Removed:
         """Remove the weights of a study, except those of the trials `keep` and those others use.
@@ -172,7 +173,7 @@ class FileRecord(TrialRecord):
                     "Copy the whole storage there first, study.json files included.",
                 )
         for name in own:
-            self._write(name, lambda c, key: studies.set_storage(c, key, new))
+            self._write(name, partial(studies.change, storage=new))
         return own
 
     def _study(self, name: str) -> sa.Row[Any]:

@@ -13,15 +13,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from nas.storage import File, Storage, file_sha256, open_storage
-from nas.store.tables import STUDY, TRIAL
+from nas.storage import File, Storage, open_storage
+from nas.store.tables import STUDY
 from nas.study import (
     Trial,
     claim_folder,
     find_file,
     folder_owner,
     folder_size,
-    sign_folder,
 )
 
 
@@ -92,38 +91,14 @@ class StudyFiles:
         free = not any(fresh.exists() for _, fresh in pairs)
         return pairs if free and len(pairs) == len(self.places) else []
 
-    def claim(
-        self,
-        results: Path,
-        recorded: list[tuple[str, str | None]],
-        storage: Storage | None = None,
-    ) -> str:
+    def claim(self, results: Path, storage: Storage | None = None) -> str:
         """Make the study's folder in `results`, and in the `storage`; return its name.
-
-        `recorded` are the (path, SHA-256) of its weights. A folder without an owner that contains
-        one of them was made for this study by an earlier version.
 
         Raises:
             OSError: the folder cannot be made.
             StorageError: the storage cannot be used.
         """
-        folder = results / self.name
-        if any(self._has_weights(folder, Path(path), sha256) for path, sha256 in recorded):
-            sign_folder(folder, self.uid)
         return claim_folder(results, dict.fromkeys(self._names), self.uid, storage)
-
-    def _has_weights(self, folder: Path, recorded: Path, sha256: str | None) -> bool:
-        """Tell whether `folder` has a weights file that an earlier version recorded."""
-        file = folder / recorded.name
-        own = recorded.is_absolute() and recorded.parent.name == self.name
-        return own and file.is_file() and file_sha256(file) == sha256
-
-
-def recorded_weights(connection: sa.Connection, study_id: int) -> list[tuple[str, str | None]]:
-    """Return the (path, SHA-256) of the weights of a study's trials."""
-    columns = (TRIAL.c.weights_path, TRIAL.c.weights_sha256)
-    own = (TRIAL.c.study_id == study_id, TRIAL.c.weights_path.is_not(None))
-    return [(path, sha256) for path, sha256 in connection.execute(sa.select(*columns).where(*own))]
 
 
 def rows(connection: sa.Connection) -> list[sa.Row[Any]]:

@@ -82,7 +82,7 @@ class OrderRecord(TrialRecord):
             found = sa.select(ORDER.c.settings).where(ORDER.c.study_id == key)
             kept = settings or connection.execute(found).scalar() or "{}"
             _put(connection, key, {**values, "settings": kept})
-            studies.set_state(connection, key, studies.StudyState.QUEUED)
+            studies.change(connection, key, state=studies.StudyState.QUEUED)
 
         self._write(study, write)
 

@@ -30,7 +30,7 @@ class Remembered:
         borrowed.insert(connection, key, self.study.borrowed)
         for trial in self.study.trials:
             trials.insert(connection, key, trial)
-        studies.set_state(connection, key, studies.StudyState.INTERRUPTED)
+        studies.change(connection, key, state=studies.StudyState.INTERRUPTED)
 
 
 def rebuild(path: Path, remembered: Mapping[str, Remembered]) -> None:

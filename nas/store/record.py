@@ -62,11 +62,8 @@ class TrialRecord:
 
     def insert_trial(self, study: str, trial: Trial) -> None:
         """Add a trial; StoreError if the study has another trial with this number."""
-
-        def insert(connection: sa.Connection, key: int) -> None:
-            trials.insert(connection, key, trial)
-
-        self._run(study, insert, lasting=trial.state.finished)
+        work = partial(trials.insert, trial=trial)
+        self._run(study, work, lasting=trial.state.finished)
 
     def start_trial(self, study: str, number: int, attempt: int) -> None:
         """Set a WAITING trial to RUNNING in a new attempt; earlier measurements no longer count.
@@ -74,42 +71,32 @@ class TrialRecord:
         This and the following methods do nothing if the change was already made. They raise a
         StoreError, and change nothing, if the trial is in a later attempt or finished.
         """
-
-        def start(connection: sa.Connection, key: int) -> None:
-            trials.start(connection, key, number, attempt)
-
-        self._run(study, start, lasting=False)
+        work = partial(trials.start, number=number, attempt=attempt)
+        self._run(study, work, lasting=False)
 
     def record_exhausted(self, study: str) -> None:
         """Record that the sampler of a study had no further candidate."""
-        self._run(study, studies.set_exhausted)
+        self._run(study, partial(studies.change, exhausted=1))
 
     def requeue_trial(self, study: str, number: int, attempt: int, end: AttemptEnd) -> None:
         """Set a RUNNING trial to WAITING again, and record the `end` of its attempt."""
-
-        def requeue(connection: sa.Connection, key: int) -> None:
-            trials.requeue(connection, key, number, attempt, end)
-
-        self._run(study, requeue)
+        work = partial(trials.requeue, number=number, attempt=attempt, end=end)
+        self._run(study, work)
 
     def reopen_trial(self, study: str, number: int, attempt: int) -> None:
         """Set a FAILED trial to WAITING again, without lost workers; its attempts are kept."""
-
-        def reopen(connection: sa.Connection, key: int) -> None:
-            trials.reopen(connection, key, number, attempt)
-
-        self._run(study, reopen)
+        work = partial(trials.reopen, number=number, attempt=attempt)
+        self._run(study, work)
 
     def record_measurement(
         self, study: str, number: int, attempt: int, measurement: Measurement
     ) -> None:
         """Add one measurement to a RUNNING trial in this attempt."""
-
-        def add(connection: sa.Connection, key: int) -> None:
-            trials.add_measurement(connection, key, number, attempt, measurement)
-
         entry = SpooledCall("record_measurement", (number, attempt, measurement))
-        self._run(study, add, lasting=False, entry=entry)
+        work = partial(
+            trials.add_measurement, number=number, attempt=attempt, measurement=measurement
+        )
+        self._run(study, work, lasting=False, entry=entry)
 
     def record_count(
         self,
@@ -121,32 +108,23 @@ class TrialRecord:
         device: str | None = None,
     ) -> None:
         """Record fvcore's count of a RUNNING trial, its worker, and the device of the attempt."""
-
-        def add(connection: sa.Connection, key: int) -> None:
-            count = trials.VerifiedCost(counted, worker, device)
-            trials.add_count(connection, key, number, attempt, count)
-
+        count = trials.VerifiedCost(counted, worker, device)
+        work = partial(trials.add_count, number=number, attempt=attempt, count=count)
         entry = SpooledCall("record_count", (number, attempt, counted, worker, device))
-        self._run(study, add, lasting=False, entry=entry)
+        self._run(study, work, lasting=False, entry=entry)
 
     def record_proxies(
         self, study: str, number: int, attempt: int, values: Mapping[str, float]
     ) -> None:
         """Record the training-free scores of a trial by name; also for a finished trial."""
-
-        def add(connection: sa.Connection, key: int) -> None:
-            trials.add_proxies(connection, key, number, attempt, values)
-
         entry = SpooledCall("record_proxies", (number, attempt, values))
-        self._run(study, add, lasting=False, entry=entry)
+        work = partial(trials.add_proxies, number=number, attempt=attempt, values=values)
+        self._run(study, work, lasting=False, entry=entry)
 
     def finish_trial(self, study: str, number: int, attempt: int, outcome: Outcome) -> None:
         """Set a RUNNING trial in this attempt to its final state."""
-
-        def finish(connection: sa.Connection, key: int) -> None:
-            trials.finish(connection, key, number, attempt, outcome)
-
-        self._run(study, finish, entry=SpooledCall("finish_trial", (number, attempt, outcome)))
+        work = partial(trials.finish, number=number, attempt=attempt, outcome=outcome)
+        self._run(study, work, entry=SpooledCall("finish_trial", (number, attempt, outcome)))
 
     def record_report(self, name: str, number: int, kind: str, values: Mapping[str, Any]) -> None:
         """Record a final report of a trial, at most one of each `kind`, such as "test".
@@ -154,11 +132,8 @@ class TrialRecord:
         Raises:
             StoreError: the trial already has another report of this kind.
         """
-
-        def add(connection: sa.Connection, key: int) -> None:
-            trials.add_report(connection, key, number, kind, values)
-
-        self._run(name, add, entry=SpooledCall("record_report", (number, kind, values)))
+        work = partial(trials.add_report, number=number, kind=kind, values=values)
+        self._run(name, work, entry=SpooledCall("record_report", (number, kind, values)))
 
     def _run(
         self,

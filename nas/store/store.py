@@ -161,8 +161,7 @@ class Store(OrderRecord, FileRecord):
 
     def set_state(self, name: str, state: StudyState | str) -> None:
         """Set the state of a study: RUNNING, INTERRUPTED, COMPLETE or FAILED."""
-        state = StudyState(state)
-        self._write(name, lambda connection, key: studies.set_state(connection, key, state))
+        self._write(name, partial(studies.change, state=StudyState(state)))
 
     def change_seq(self, name: str) -> int:
         """Return a number that grows with every write to the study, for polling."""

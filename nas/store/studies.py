@@ -11,11 +11,12 @@ import sqlalchemy as sa
 
 from nas.errors import NameTakenError, NasError, StoreError
 from nas.space import BLOCK_KINDS
+from nas.storage import Keep
 from nas.store.database import now
 from nas.store.database_url import Address
 from nas.store.lease import is_live
 from nas.store.tables import LEASE, STUDY
-from nas.study import Keep, StudySpec
+from nas.study import StudySpec
 from nas.suggestion import did_you_mean
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -119,36 +120,9 @@ def names(connection: sa.Connection) -> list[str]:
     return list(connection.execute(sa.select(STUDY.c.name)).scalars())
 
 
-def set_state(connection: sa.Connection, study_id: int, state: StudyState) -> None:
-    """Set the state of a study."""
-    connection.execute(sa.update(STUDY).where(STUDY.c.id == study_id).values(state=state.value))
-
-
-def set_exhausted(connection: sa.Connection, study_id: int) -> None:
-    """Record that the sampler of a study had no further candidate."""
-    connection.execute(sa.update(STUDY).where(STUDY.c.id == study_id).values(exhausted=1))
-
-
-def set_folder(
-    connection: sa.Connection, study_id: int, folder: str, places: list[str], storage: str | None
-) -> None:
-    """Record the locations of a study's files: the name of its folder in the results folders.
-
-    `places` are the results folders. The weights are in a folder of the same name in the `storage`,
-    if there is one.
-    """
-    values = {"folder": folder, "places": json.dumps(places), "storage": storage}
+def change(connection: sa.Connection, study_id: int, **values: object) -> None:
+    """Change columns of a study: its state, its files, or what is known of it."""
     connection.execute(sa.update(STUDY).where(STUDY.c.id == study_id).values(**values))
-
-
-def set_storage(connection: sa.Connection, study_id: int, storage: str) -> None:
-    """Record the new location of the storage of a study."""
-    connection.execute(sa.update(STUDY).where(STUDY.c.id == study_id).values(storage=storage))
-
-
-def set_keep(connection: sa.Connection, study_id: int, keep: Keep) -> None:
-    """Set which weights a study keeps after its end."""
-    connection.execute(sa.update(STUDY).where(STUDY.c.id == study_id).values(keep=keep.value))
 
 
 def holder(lease: sa.Row[Any] | None, moment: datetime) -> str | None:

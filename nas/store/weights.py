@@ -15,7 +15,7 @@ from nas.errors import StorageError
 from nas.storage import Storage
 from nas.store.database import now
 from nas.store.tables import STUDY, TRIAL
-from nas.study import is_weights_name, weights_owner
+from nas.study import weights_owner
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -75,15 +75,13 @@ def kept_names(connection: sa.Connection, study_id: int) -> set[str]:
 def delete_files(folders: Iterable[Storage], uid: str, kept: Collection[str]) -> Removed:
     """Delete the weights of the study `uid` in its folders, except the files named in `kept`.
 
-    Files of attempts that were lost while saving are deleted too, and files with the names of an
-    earlier version, which do not contain the identity of the study.
+    Files of attempts that were lost while saving are deleted too.
     """
     trials, freed, left = set[str](), 0, []
     for folder in folders:
         try:
             for key, size in folder.sizes().items():
-                own = is_weights_name(key) and weights_owner(key) in (uid, None)
-                if own and key not in kept:
+                if weights_owner(key) == uid and key not in kept:
                     folder.delete(key)
                     trials.add(key)
                     freed += size

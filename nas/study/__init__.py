@@ -3,7 +3,6 @@
 from nas.study.attempts import PAUSING, AttemptEnd, AttemptOutcome, TrialAttempt, repeatable
 from nas.study.borrowing import MOST_BORROWED, borrow, borrowable, finished_trials
 from nas.study.confirmation import Trainings, num_replicates, trainings
-from nas.study.data_identity import UNCHECKED, DataIdentity
 from nas.study.diverging import divergence
 from nas.study.end_requests import EndWatch, end_request, node_name
 from nas.study.environment_faults import reason_of
@@ -15,6 +14,8 @@ from nas.study.evaluator import (
     Job,
     Report,
     Saved,
+    StartWeights,
+    Teacher,
     TrialError,
     WorkerPlan,
     failure_reason,
@@ -34,13 +35,8 @@ from nas.study.execution import (
     WorkersReady,
     ignore_event,
 )
-from nas.study.fixed_network import FixedNetwork, NoSampler
-from nas.study.forecasts import INFERRED_REPORT, Forecast
-from nas.study.history import last_loss, seen
-from nas.study.inference import Inference, InferredLoss, infer
+from nas.study.inference import INFERRED_REPORT, Forecast, Inference, InferredLoss, infer
 from nas.study.judging import BY_ERROR, INFERRED, JUDGES, Judging
-from nas.study.keeping import Keep
-from nas.study.learnt import Learnt
 from nas.study.objectives import (
     Objective,
     known_objectives,
@@ -48,7 +44,7 @@ from nas.study.objectives import (
     objective,
 )
 from nas.study.ports import Sampler
-from nas.study.real_training import RealTraining, recipe_title
+from nas.study.proposals import last_loss, seen
 from nas.study.results_folder import (
     OWNER_FILE,
     checkpoint_folder,
@@ -56,18 +52,28 @@ from nas.study.results_folder import (
     find_file,
     folder_owner,
     folder_size,
-    is_weights_name,
-    sign_folder,
     weights_name,
     weights_owner,
 )
 from nas.study.reuse import comparable, study_differences, training_differences
 from nas.study.rung_resolutions import check_images, check_resolutions, early_sides
-from nas.study.rungs import Decision, Ladder, default_rungs
+from nas.study.rungs import (
+    Decision,
+    Ladder,
+    default_rungs,
+)
 from nas.study.spec import UNCOUNTED, StudySpec
+from nas.study.spec_parts import (
+    UNCHECKED,
+    DataIdentity,
+    FixedNetwork,
+    Learnt,
+    NoSampler,
+    RealTraining,
+    recipe_title,
+)
 from nas.study.study import Study
 from nas.study.tasks import TASKS, TaskKind, TaskRequest
-from nas.study.teaching import StartWeights, Teacher
 from nas.study.time_limit import search_time_left
 from nas.study.time_profile import (
     PLAIN,

@@ -17,12 +17,12 @@ import numpy as np
 from nas.feasible import Feasible
 from nas.space import Architecture
 from nas.stats import thinned
-from nas.study.history import last_loss, seen
-from nas.study.learnt import Learnt
 from nas.study.objectives import Objective
+from nas.study.proposals import last_loss, seen
 from nas.study.reuse import comparable, study_differences
 from nas.study.rungs import Ladder
 from nas.study.spec import StudySpec
+from nas.study.spec_parts import Learnt
 from nas.study.trial import Reason, Trial, TrialState
 
 MOST_BORROWED = 200  # more would slow proposals down, and the model uses 300 trials at most

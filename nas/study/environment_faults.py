@@ -1,14 +1,17 @@
-"""Faults in the environment of a trial: disks, folders, data, settings and devices.
+"""Faults in the environment of a trial, and faults that end a study because they repeat.
 
-The network does not cause them. They end the attempt but not the trial: the trial waits again, and
-the study pauses until the cause is removed.
+The network does not cause a fault in its environment. Such a fault ends the attempt but not the
+trial: the trial waits again, and the study pauses until the cause is removed.
 """
 
 import errno
 import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
-from nas.errors import SpaceError, StorageError, TaskError
-from nas.study.trial import Reason
+from nas.errors import SpaceError, StorageError, StudyFailedError, TaskError
+from nas.study.attempts import repeatable
+from nas.study.trial import Fault, Reason, Trial, TrialState, last_line
 
 # Exceptions of C++ and Rust libraries contain the text of the system error.
 _NUMBER = re.compile(r"(?:os error |errno:? |error code:? )(\d+)", re.IGNORECASE)
@@ -72,3 +75,43 @@ def _is_storage_error(error: BaseException) -> bool:
 def _contains(error: BaseException, phrases: tuple[str, ...]) -> bool:
     text = str(error).lower()
     return any(phrase in text for phrase in phrases)
+
+
+SAME_FAILURES = 3
+SAME_FAILURES_OF_NETWORKS = 10  # if at least one trial of the study did not fail
+_OF_NETWORKS = frozenset({Reason.NAN, Reason.OOM})
+
+
+def break_circuit(study: str, trials: Sequence[Trial]) -> None:
+    """End `study` if its last finished trials all failed with faults of one class.
+
+    Three failures in a row are enough. Divergence and exhausted memory may be faults of single
+    networks, although the recipe is right: ten in a row are needed, unless all trials failed.
+
+    Raises:
+        StudyFailedError: the last trials failed in this way.
+    """
+    here = [trial for trial in trials if trial.origin is None]
+    ended = [trial for trial in here if trial.state.finished and trial.finished_at]
+    ended.sort(key=lambda trial: trial.finished_at or datetime.min.replace(tzinfo=UTC))
+    if not ended or ended[-1].state is not TrialState.FAILED:
+        return
+    last = ended[-1]
+    worked = any(trial.state is not TrialState.FAILED for trial in ended)
+    of_networks = worked and last.fail_reason in _OF_NETWORKS
+    number = SAME_FAILURES_OF_NETWORKS if of_networks else SAME_FAILURES
+    tail = ended[-number:]
+    if len(tail) == number and len({_kind(trial) for trial in tail}) == 1:
+        raise StudyFailedError(
+            f"the last {number} trials of {study} all failed with "
+            f"{last.fail_reason}: {last_line(last.fail_detail)[:200].rstrip('.')}.",
+            "All measurements are kept. Remove the cause before you continue"
+            + ("; --retry-failed repeats these trials." if repeatable(last) else "."),
+        )
+
+
+def _kind(trial: Trial) -> str | None:
+    """Return the class of a trial's failure; None if it did not fail."""
+    if trial.fail_reason is None:
+        return None
+    return Fault(trial.fail_reason, trial.fail_detail or "").kind

@@ -19,15 +19,40 @@ from typing import Protocol, cast
 
 from nas.cost import Cost
 from nas.errors import NasError
-from nas.space import Architecture
+from nas.space import Architecture, Layer
 from nas.storage import Storage, weights_storage
 from nas.study import environment_faults as environment
 from nas.study.attempts import PAUSING
 from nas.study.end_requests import EndRequest
 from nas.study.spec import StudySpec
-from nas.study.teaching import StartWeights, Teacher
 from nas.study.time_profile import Profile
 from nas.study.trial import ByClass, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """A trained network that teaches others: its weights, and how it is built for its images.
+
+    `name` is that of its trial, STUDY#N. `file` is the absolute path or the URI of its weights,
+    `sha256` their hash. `layers` begin with the size of the images that it was trained on; `mean`
+    and `std` are those of their pixels scaled to [0, 1], one for each channel.
+    """
+
+    name: str
+    file: str
+    sha256: str
+    layers: tuple[Layer, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StartWeights:
+    """The weights that a training starts with; `file` is their absolute path or URI."""
+
+    name: str
+    file: str
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)

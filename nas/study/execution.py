@@ -1,8 +1,8 @@
 """Execution: the part of running a study that all executors share.
 
-An executor (Ray Tune, or the plain loop `run_serial`) takes jobs, and passes on the reports and the
-losses of workers. This module turns each of these into calls of the study and into events for
-watchers. It depends on no executor and on no heavy library.
+An executor (Ray Tune, or a plain loop) takes jobs, and passes on the reports and the losses of
+workers. This module turns each of these into calls of the study and into events for watchers. It
+depends on no executor and on no heavy library.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from nas.errors import StudyFailedError, StudyPausedError
 from nas.study import time_profile as profile
 from nas.study.attempts import INTERRUPTIONS, LOSSES, PAUSING
-from nas.study.evaluator import Attempt, Epoch, Evaluator, Failure, Job, Report, Saved
+from nas.study.evaluator import Epoch, Failure, Job, Report, Saved
 from nas.study.rungs import Decision
 from nas.study.study import Study
 from nas.study.trial import Fault, Measurement, Outcome, Reason, Trial, TrialState
@@ -109,11 +109,6 @@ class Execution:
         self._in_flight: dict[int, Job] = {}
         self._not_begun: set[int] = set()  # numbers of jobs in flight without a worker so far
         self._deferred: list[Event] | None = None  # events to emit after the commit
-
-    @property
-    def flying(self) -> int:
-        """The number of jobs in flight."""
-        return len(self._in_flight)
 
     def next(self, begin: bool = True) -> Job | None:
         """Return the next job, recorded as RUNNING; None if there is none now.
@@ -284,19 +279,3 @@ class Execution:
             self._emit(TrialFinished(trial))
         elif trial.state is TrialState.WAITING:
             self._emit(TrialRequeued(trial, reason))
-
-
-def run_serial(study: Study, evaluator: Evaluator, on_event: Watcher = ignore_event) -> None:
-    """Run `study` to its end in this process, one trial after another.
-
-    Raises:
-        StudyFailedError: the trials keep failing; all results so far are recorded.
-        StudyPausedError: a disk, a folder or data failed; the affected trial waits again.
-    """
-    execution = Execution(study, on_event)
-    on_event(WorkersReady(1))
-    while (job := execution.next()) is not None:
-        attempt = Attempt(job, lambda: evaluator)
-        while execution.report(job, attempt.advance()) is Decision.CONTINUE:
-            pass
-        attempt.close()

@@ -23,7 +23,7 @@ class Sampler(Protocol):
     ) -> Architecture | None:
         """Return a canonical member of the space within the budget, or None if there is none left.
 
-        `history` comes from `nas.study.history.seen`: every candidate and reference by number,
+        `history` comes from `nas.study.proposals.seen`: every candidate and reference by number,
         running ones without measurements. `number` is that of the new trial. Times, machines and
         attempts must not affect the result.
         """

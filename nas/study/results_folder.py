@@ -15,7 +15,7 @@ from nas.errors import NasError, StorageError
 from nas.storage import FolderStorage, Storage
 
 OWNER_FILE = "study.json"
-_WEIGHTS = re.compile(r"trial-[0-9]+(?:-[0-9]+-([0-9a-f]+))?\.safetensors")
+_WEIGHTS = re.compile(r"trial-[0-9]+-[0-9]+-([0-9a-f]+)\.safetensors")
 
 
 def weights_name(number: int, attempt: int, uid: str) -> str:
@@ -23,13 +23,8 @@ def weights_name(number: int, attempt: int, uid: str) -> str:
     return f"trial-{number}-{attempt}-{uid}.safetensors"
 
 
-def is_weights_name(name: str) -> bool:
-    """Tell whether a file name is that of the weights of a trial, in this or an earlier version."""
-    return _WEIGHTS.fullmatch(name) is not None
-
-
 def weights_owner(name: str) -> str | None:
-    """Return the identity of the study in the name of a weights file; None without one."""
+    """Return the identity of the study in the name of a weights file; None for another file."""
     found = _WEIGHTS.fullmatch(name)
     return found and found[1]
 
@@ -96,14 +91,10 @@ def folder_owner(folder: Path | Storage) -> str | None:
 def find_file(recorded: str, places: Iterable[Path]) -> Path | None:
     """Return the path of a recorded file, searched in the results folders `places` in order.
 
-    Records of earlier versions have absolute paths. If such a path no longer exists, the file is
-    searched in the subfolder of the same name in each place.
+    Records of earlier versions have absolute paths.
     """
     path = Path(recorded)
-    if path.is_absolute():
-        tried = [path, *(place / path.parent.name / path.name for place in places)]
-    else:
-        tried = [place / path for place in places]
+    tried = [path] if path.is_absolute() else [place / path for place in places]
     return next((file for file in tried if file.is_file()), None)
 
 

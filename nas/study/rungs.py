@@ -59,7 +59,7 @@ class Ladder:
                 "Give epochs in rising order, such as 1,3,9.",
             )
         if self.eta < _MIN_ETA:
-            raise _too_small(self.eta)
+            raise NasError(f"eta = {self.eta} is too small.", "Give 2 or more.")
         if self.sides:
             self._check_sides()
 
@@ -144,7 +144,3 @@ def _spread(points: Points) -> list[int]:
 def default_rungs(max_epochs: int) -> tuple[int, ...]:
     """Return a ninth, a third and the whole of `max_epochs`, rounded up, each once."""
     return tuple(sorted({-(-max_epochs // 9), -(-max_epochs // 3), max_epochs}))
-
-
-def _too_small(eta: int) -> NasError:
-    return NasError(f"eta = {eta} is too small.", "Give 2 or more.")

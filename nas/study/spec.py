@@ -25,13 +25,10 @@ from nas.space import (
     parse_input,
     read_space,
 )
-from nas.study.data_identity import DataIdentity
-from nas.study.fixed_network import FixedNetwork
 from nas.study.judging import BY_ERROR, Judging
-from nas.study.learnt import Learnt
 from nas.study.objectives import Objective, objective
-from nas.study.real_training import RealTraining
 from nas.study.rungs import Ladder
+from nas.study.spec_parts import DataIdentity, FixedNetwork, Learnt, RealTraining
 from nas.study.tasks import TASKS
 from nas.study.trial import Trial
 from nas.units import plural

@@ -20,13 +20,11 @@ from nas.steady_clock import CLOCK
 from nas.study import confirmation as confirm
 from nas.study import reuse
 from nas.study.attempts import AttemptEnd, FaultDecision, RunningAttempts, repeatable
-from nas.study.circuit_breaker import break_circuit
 from nas.study.diverging import not_finite, warning_reports
-from nas.study.forecasts import INFERRED_REPORT, Forecast, Forecasts
-from nas.study.gate import check_record, new_trial
-from nas.study.history import seen
+from nas.study.environment_faults import break_circuit
+from nas.study.inference import INFERRED_REPORT, Forecast, Forecasts
 from nas.study.ports import Sampler, StudyStore
-from nas.study.proposals import next_candidate, next_reference
+from nas.study.proposals import check_record, new_trial, next_candidate, next_reference, seen
 from nas.study.rungs import Decision
 from nas.study.spec import StudySpec
 from nas.study.time_limit import TimeLimit, time_was_up

@@ -143,7 +143,7 @@ class Trial:
     reuses; such a trial was never started. A further training of a candidate or reference with
     another seed has the number of that trial in `replicate_of`, and 1, 2, … in `replicate`; it is
     not a candidate. `weights_removed_at` is the time at which the study deleted the weights,
-    because it keeps only those of its best trials (`nas.study.keeping`).
+    because it keeps only those of its best trials (`nas.storage.Keep`).
 
     `borrowed` is the `study/number` of a training of an earlier study, from which the sampler
     learns (`nas.study.borrowing`). It is not a trial of this study, and its number is negative.

@@ -18,14 +18,12 @@ from .detection.problem import decoded as decoded
 from .detection.problem import select as select
 from .evaluator import team_evaluator as team_evaluator
 from .evaluator import without_kernels as without_kernels
-from .examples import drawn_examples as drawn_examples
 from .latency.measure import ignore_progress as ignore_progress
 from .latency.measure import measure_network as measure_network
 from .latency.runtime import Runtime as Runtime
 from .latency.runtimes import open_runtime as open_runtime
 from .latency.tabulate import measure_table as measure_table
 from .loop.data_parallel import Team as Team
-from .loop.decoders import processes_in_use as processes_in_use
 from .loop.decoders import use_processes as use_processes
 from .loop.devices import cpu_threads as cpu_threads
 from .loop.devices import default_device as default_device
@@ -50,6 +48,7 @@ from .network.onnx_graph import onnx_model as onnx_model
 from .network.weights_file import load_fitting as load_fitting
 from .network.weights_file import load_weights as load_weights
 from .network.weights_file import read_weights as read_weights
+from .prediction import drawn_examples as drawn_examples
 from .prediction import guesses_of_classes as guesses_of_classes
 from .prediction import image_size as image_size
 from .prediction import network_input as network_input

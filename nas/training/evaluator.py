@@ -1,11 +1,13 @@
 """The evaluator that trains networks; workers use it by default."""
 
+import gc
 import math
 import os
 import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from traceback import clear_frames
@@ -46,7 +48,6 @@ from nas.training.loop.devices import (
     prepare_worker,
 )
 from nas.training.loop.epoch import EpochResult
-from nas.training.loop.out_of_memory import free_memory, halving_note, in_halves
 from nas.training.loop.recipe import Recipe, load_recipe, read_recipe
 from nas.training.loop.session import Session
 from nas.training.loop.teaching import Teaching
@@ -342,3 +343,25 @@ def _metrics(spec: StudySpec, found: Mapping[str, float]) -> dict[str, float]:
 def _recipe(text: str) -> Recipe:
     """Read the recipe of a study: its settings as text, or the name of a recipe."""
     return read_recipe(text, "the study's recipe") if "=" in text else load_recipe(text)
+
+
+def in_halves(recipe: Recipe) -> Recipe | None:
+    """Return `recipe` with twice as many parts per batch; None if a part would be one image.
+
+    The optimiser step is the same: gradients are accumulated over the parts.
+    """
+    parts = 2 * recipe.accumulation
+    return None if recipe.batch_size // parts < 2 else replace(recipe, accumulation=parts)
+
+
+def halving_note(recipe: Recipe) -> str:
+    """Return the note about a training by `recipe`, a result of `in_halves`."""
+    size, parts = recipe.batch_size, recipe.accumulation
+    return f"out of memory: batches of {size} in {parts} parts of {size // parts}"
+
+
+def free_memory() -> None:
+    """Free unused memory, on the GPU too, where other processes may need it."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,14 +1,18 @@
-"""Convert an image file to the input of a network, and its outputs to classes."""
+"""Prediction: images as the input of a network, and its outputs as classes or as pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import PurePath
 
 import torch
 from torch import Tensor
 
 from nas.space import Shape
+from nas.training.data.records import Files
 from nas.training.decoding.decode import Cut, Window, whole
 from nas.training.decoding.pixels import opened, upright_size
 from nas.training.detection.drawing import Guess
+from nas.training.loop.decoders import lost_decoders_named
+from nas.training.loop.session import Session
 
 _WHOLE = (0.0, 0.0, 1.0, 1.0, 0.0)  # the whole image, not mirrored
 
@@ -50,3 +54,24 @@ def image_size(data: bytes) -> tuple[int, int]:
     """Return width and height of an encoded image, upright; raises as `network_input`."""
     with opened(data) as image:
         return upright_size(image)
+
+
+MOST = 6
+
+
+def drawn_examples(session: Session, most: int = MOST) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and a JPEG file of `most` images, evenly spread over the validation split.
+
+    Nothing is yielded if the task draws no examples, or has its images in memory.
+    """
+    task = session.task
+    if task.examples is None or not isinstance(task.val, Files):
+        return
+    count = min(most, len(task.val))
+    rows = torch.arange(count) * len(task.val) // count
+    some = Files(task.val.records, task.val.indices[rows], task.val.labels[rows])
+    with lost_decoders_named():
+        answers = zip(some.indices.tolist(), session.answers(some), strict=True)
+        for index, (outputs, target) in answers:
+            name = PurePath(some.records.name(index)).name
+            yield name, task.examples.draw(some.records.read(index), outputs, target)

@@ -12,8 +12,8 @@ from ray.autoscaler.v2.schema import ClusterStatus
 from ray.autoscaler.v2.sdk import get_cluster_status
 
 from nas.errors import StudyPausedError
-from nas.tuner.fair_shares import Resources
 from nas.tuner.room import Room
+from nas.tuner.sharing import Resources
 
 GROWTH_SECONDS = 60.0  # patience until an autoscaler, or the user, begins to start a node
 _UNREPORTED_SECONDS = 600.0  # the same, if the cluster does not report its launches

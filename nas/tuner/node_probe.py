@@ -6,25 +6,33 @@ the study continues on the others, and no trial fails. All nodes are checked bef
 that joins later is checked by its first worker before it trains.
 """
 
+import platform
+import runpy
 import secrets
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeAlias
 
 import ray
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+import nas
 from nas.errors import StorageError, StudyPausedError
 from nas.storage import Storage, is_uri
 from nas.study import NodeChecked, WorkerPlan, folder_owner
-from nas.tuner.fingerprint import Fingerprint, differences, most_common, node_fingerprint
 from nas.tuner.room import training_nodes
 
+Fingerprint: TypeAlias = Mapping[str, str]  # version by name
+
 ANSWER_SECONDS = 60.0
+_COMPARED = ("nas", "torch", "CUDA", "Ray")  # Ray itself compares the versions of Python
 _VISIBLE_SECONDS = 10.0  # network file systems show a new file of another machine with a delay
 _SHARED = "Give a folder that all nodes share with --results, or an s3:// --storage."
 _CREDENTIALS = "Give every node the credentials, or correct what the nodes say."
@@ -207,3 +215,32 @@ def _place(folder: Storage) -> str:
 
 def _name(nonce: str) -> str:
     return f".node-{nonce}"
+
+
+def node_fingerprint() -> dict[str, str]:
+    """Return the versions of this node, without importing torch."""
+    found = {"nas": nas.__version__, "Ray": ray.__version__, "Python": platform.python_version()}
+    spec = find_spec("torch")
+    if spec is not None and spec.origin is not None:
+        torch_version = runpy.run_path(str(Path(spec.origin).with_name("version.py")))
+        found["torch"] = str(torch_version["__version__"])
+        found["CUDA"] = str(torch_version.get("cuda") or "none")
+    return found
+
+
+def differences(reference: Fingerprint, found: Fingerprint) -> list[str]:
+    """Return the versions of `found` that differ from `reference`, as `torch 2.9, not 2.10`."""
+    return [
+        f"{name} {found.get(name, 'none')}, not {reference[name]}"
+        for name in _COMPARED
+        if name in reference and found.get(name) != reference[name]
+    ]
+
+
+def most_common(found: Sequence[Fingerprint]) -> Fingerprint:
+    """Return the versions that most nodes have, in a tie the first ones; empty without nodes."""
+    keys = [tuple(one.get(name, "none") for name in _COMPARED) for one in found]
+    if not keys:
+        return {}
+    most = Counter(keys).most_common(1)[0][0]
+    return found[keys.index(most)]

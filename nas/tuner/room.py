@@ -7,8 +7,7 @@ from typing import Any
 import ray
 
 from nas.errors import NasError
-from nas.tuner.fair_shares import Resources
-from nas.tuner.sharing import Share
+from nas.tuner.sharing import Resources, Share
 
 _KNOWN_SECONDS = 5.0  # time between two readings of the cluster's resources
 _LARGEST_REST = 0.05  # largest unused share of a GPU that trials share

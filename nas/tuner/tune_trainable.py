@@ -23,8 +23,7 @@ from nas.study import (
     make_evaluator,
     node_name,
 )
-from nas.tuner.fingerprint import Fingerprint
-from nas.tuner.node_probe import NodeAnswer, check_node
+from nas.tuner.node_probe import Fingerprint, NodeAnswer, check_node
 
 
 class TrialTrainable(tune.Trainable):

@@ -10,8 +10,8 @@ from ray.util.placement_group import PlacementGroup, placement_group, remove_pla
 
 from nas.errors import RayLostError
 from nas.study import Execution, WorkersAwaited
-from nas.tuner.fair_shares import Resources
 from nas.tuner.room import Room
+from nas.tuner.sharing import Resources
 
 if TYPE_CHECKING:
     from nas.tuner.growth import Growth

@@ -32,16 +32,15 @@ from .figure_file import FigureRequest as FigureRequest
 from .figure_file import write_figure as write_figure
 from .finish_study import FinishedStudy as FinishedStudy
 from .known_networks import published_counts as published_counts
-from .latency_measurement import NetworkLatency as NetworkLatency
-from .latency_measurement import network_latency as network_latency
 from .network_count import NetworkCount as NetworkCount
+from .network_count import NetworkLatency as NetworkLatency
 from .network_count import count as count
+from .network_count import network_latency as network_latency
 from .network_export import Exported as Exported
 from .network_export import export as export
 from .network_requests import NetworkExportRequest as NetworkExportRequest
 from .network_requests import NetworkLatencyRequest as NetworkLatencyRequest
 from .network_requests import NetworkRequest as NetworkRequest
-from .networks import NamedNetwork as NamedNetwork
 from .networks import network_in as network_in
 from .networks import network_of as network_of
 from .networks import study_trial as study_trial
@@ -68,7 +67,6 @@ from .report_file import write_report as write_report
 from .request import Request as Request
 from .request import default_of as default_of
 from .requests import ETA as ETA
-from .requests import KEPT as KEPT
 from .requests import NUM_TRIALS as NUM_TRIALS
 from .requests import SPACE as SPACE
 from .requests import CompareRequest as CompareRequest
@@ -90,5 +88,4 @@ from .space_summary import SpaceSummary as SpaceSummary
 from .space_summary import summarise_space as summarise_space
 from .stored_study import StoredStudy as StoredStudy
 from .stored_study import list_studies as list_studies
-from .train_run import plan_training as plan_training
 from .train_run import train as train

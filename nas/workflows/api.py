@@ -7,7 +7,9 @@ the same defaults.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from nas.errors import InterruptedStudyError, NasError
 from nas.space import Architecture, SearchSpace, load_space
@@ -16,6 +18,7 @@ from nas.workflows.network_count import NetworkCount
 from nas.workflows.network_requests import NetworkExportRequest, NetworkRequest
 from nas.workflows.networks import network_in
 from nas.workflows.report_file import ReportRequest, write_report
+from nas.workflows.request import Request
 from nas.workflows.requests import (
     CompareRequest,
     LatencyRequest,
@@ -78,43 +81,7 @@ def search(
             and its measurements are kept.
         KeyboardInterrupt: the study was interrupted; the message names it.
     """
-    request = SearchRequest(
-        budgets=_texts(budget),
-        space=",".join(_texts(space)),
-        study=study,
-        task=task,
-        data=None if data is None else Path(data),
-        trials=trials,
-        time=time,
-        recipe=recipe,
-        epochs=epochs,
-        rungs=tuple(rungs),
-        resolutions=tuple(resolutions),
-        eta=eta,
-        judge=judge,
-        objectives=_texts(objectives),
-        sampler=sampler,
-        seed=seed,
-        published=published,
-        reuse=reuse,
-        learn_from=_texts(learn_from),
-        learn=learn,
-        confirm=confirm,
-        seeds=seeds,
-        proxies=proxies,
-        teach=teach,
-        confirm_recipe=confirm_recipe,
-        confirm_size=confirm_size,
-        limit=limit,
-        image_size=image_size,
-        skip_corrupt=skip_corrupt,
-        input=input,
-        classes=classes,
-        strides=strides,
-        task_strides=task_strides,
-        latency=latency or LatencyRequest(),
-    )
-    run = run or RunRequest()
+    request, run = _search_request(locals(), space, budget), run or RunRequest()
     return _complete(lambda: search_run.search(request, run, db, on_event), run, db)
 
 
@@ -154,30 +121,15 @@ def train(
         NasError: a setting cannot be used, and nothing was created; or the training failed.
         KeyboardInterrupt: the study was interrupted; the message names it.
     """
+    given = locals()
     trial = network if isinstance(network, StoredTrial) else None
-    request = TrainRequest(
-        arch=None if isinstance(network, StoredTrial) else _text_of(network),
-        study=trial.study.name if trial else None,
-        trial=trial.number if trial else None,
-        space=space,
-        against=against,
-        name=name,
-        task=task,
-        data=Path(data) if data is not None else None,
-        recipe=recipe,
-        settings=tuple(f"{key}={value}" for key, value in (settings or {}).items()),
-        teacher=teacher,
-        start=start,
-        epochs=epochs,
-        seeds=seeds,
-        seed=seed,
-        reuse=reuse,
-        limit=limit,
-        image_size=image_size,
-        skip_corrupt=skip_corrupt,
-        strides=strides,
-        task_strides=task_strides,
-    )
+    named = {
+        "arch": None if isinstance(network, StoredTrial) else _text_of(network),
+        "study": trial.study.name if trial else None,
+        "trial": trial.number if trial else None,
+        "settings": tuple(f"{key}={value}" for key, value in (settings or {}).items()),
+    }
+    request = TrainRequest(**_settings(TrainRequest, given) | named)
     run, db = run or RunRequest(), db or (trial.study.db if trial else None)
     return _complete(lambda: train_run.train(request, run, db, on_event), run, db)
 
@@ -238,21 +190,7 @@ def compare_spaces(
             and its measurements are kept.
         KeyboardInterrupt: the study was interrupted; the message names it.
     """
-    searched = SearchRequest(
-        budgets=_texts(budget),
-        space=",".join(_texts(spaces)),
-        study=study,
-        task=task,
-        data=None if data is None else Path(data),
-        limit=limit,
-        recipe=recipe,
-        epochs=epochs,
-        seed=seed,
-        input=input,
-        classes=classes,
-        strides=strides,
-        task_strides=task_strides,
-    )
+    searched = _search_request(locals(), spaces, budget)
     request, run = CompareRequest(search=searched, number=number, vary=vary), run or RunRequest()
     return _complete(lambda: space_comparison.compare_spaces(request, run, db, on_event), run, db)
 
@@ -289,16 +227,10 @@ def count(
     Raises:
         NasError: there is no such space or network.
     """
+    given = locals()
     loaded = load_space(space) if isinstance(space, str) else space
-    request = NetworkRequest(
-        arch=_text_of(arch),
-        space=loaded.name,
-        input=input,
-        classes=classes,
-        strides=strides,
-        task=task,
-        db=db,
-    )
+    named = {"arch": _text_of(arch), "space": loaded.name}
+    request = NetworkRequest(**_settings(NetworkRequest, given) | named)
     return NetworkCount(network_in(loaded, request))
 
 
@@ -325,18 +257,9 @@ def export(
         NasError: there is no such space or network.
         ExportError: the directory may not be written, or a file failed its check.
     """
-    network = NetworkRequest(
-        arch=_text_of(arch),
-        space=space,
-        input=input,
-        classes=classes,
-        strides=strides,
-        task=task,
-        db=db,
-    )
-    request = NetworkExportRequest(
-        network=network, directory=Path(directory), opset=opset, force=force, formats=formats
-    )
+    given = locals()
+    network = NetworkRequest(**_settings(NetworkRequest, given) | {"arch": _text_of(arch)})
+    request = NetworkExportRequest(network=network, **_settings(NetworkExportRequest, given))
     return network_export.export(request).files
 
 
@@ -350,6 +273,21 @@ def report(
         ExportError: the file exists and `force` is not given, or it cannot be written.
     """
     return write_report(ReportRequest(study=study, path=Path(path), force=force, db=db))
+
+
+def _search_request(
+    given: Mapping[str, Any], spaces: str | Sequence[str], budget: str | Sequence[str]
+) -> SearchRequest:
+    """Return the request of a new study from the arguments that were `given` by name."""
+    named = {"space": ",".join(_texts(spaces)), "budgets": _texts(budget)}
+    named |= {key: _texts(given[key]) for key in ("objectives", "learn_from") if key in given}
+    return SearchRequest(**_settings(SearchRequest, given) | named)
+
+
+def _settings(request: type[Request], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that set a field of `request`, which converts their types."""
+    names = {field.name for field in fields(request)}  # type: ignore[arg-type]
+    return {name: value for name, value in given.items() if name in names and value is not None}
 
 
 def _complete(

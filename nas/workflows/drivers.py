@@ -157,7 +157,7 @@ class Fleet:
         if code in (0, StudyBusyError.exit_code):
             self.say(f"{study}: {'complete' if code == 0 else 'another process drives it'}")
             return
-        tail = _last_lines(driver.output())
+        tail = "\n".join(driver.output().strip().splitlines()[-_TAIL_LINES:])
         failures = store.record_end(study, f"exit code {code}\n{tail}")
         if code == EXIT_INTERRUPTED and not failures:
             self.say(f"{study}: its driver was interrupted")
@@ -167,7 +167,3 @@ class Fleet:
             wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2**failures)
             self._not_before[study] = time.monotonic() + wait
             self.say(f"{study}: its driver ended with {code}; next start in {wait:.0f} s")
-
-
-def _last_lines(text: str) -> str:
-    return "\n".join(text.strip().splitlines()[-_TAIL_LINES:])

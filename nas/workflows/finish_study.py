@@ -5,23 +5,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nas.errors import NasError, StoreError, WeightsError
+from nas.errors import ExportError, NasError, StoreError, WeightsError
 from nas.exports import ExportRequest, WeightsOrigin, export_network
-from nas.files import drop_unfinished
+from nas.files import drop_unfinished, write_bytes, write_whole
 from nas.results import (
     MOST_CLASSES,
     Estimate,
     Figures,
+    Picture,
     StudyResults,
     both_figures,
     recorded_scores,
 )
 from nas.storage import Storage
-from nas.store import Store
+from nas.store import EXAMPLES_FOLDER, EXAMPLES_REPORT, Store, example_entry
 from nas.study import Study, StudySpec, Trial
-from nas.training import Session, Task
+from nas.training import Session, Task, drawn_examples
 from nas.workflows import events
-from nas.workflows.examples import record_examples
 from nas.workflows.further_study import record_scratch
 from nas.workflows.networks import trial_place
 from nas.workflows.report_file import write_page
@@ -193,3 +193,39 @@ def _estimates(found: StudyResults, trial: Trial) -> dict[str, Estimate]:
     number = trial.number if trial.replicate_of is None else trial.replicate_of
     own = {"validation": found.estimate(number), "test": found.test(number)}
     return {split: estimate for split, estimate in own.items() if estimate}
+
+
+def record_examples(
+    store: Store, spec: StudySpec, trial: Trial, task: Task, directory: Path
+) -> None:
+    """Write the examples of a trained trial into the study's folder, once, and record them.
+
+    Does nothing if the task has no examples.
+
+    Raises:
+        WeightsError: the weights are missing or changed.
+        ExportError: a file cannot be written.
+    """
+    known = EXAMPLES_REPORT in store.reports(spec.name).get(trial.number, {})
+    if task.examples is None or known or not trial.has_weights:
+        return
+    drawn = drawn_examples(trained_session(store, spec, task, trial))
+    entries = []
+    for number, (name, content) in enumerate(drawn, start=1):
+        file = f"trial-{trial.number}-{number}.jpg"
+        _write(directory / EXAMPLES_FOLDER / file, content)
+        entries.append(example_entry(file, Picture(name, content)))
+    record = {"caption": task.examples.caption, "files": entries}
+    if entries:
+        store.record_report(spec.name, trial.number, EXAMPLES_REPORT, record)
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, lambda part: write_bytes(part, content))
+    except OSError as error:
+        raise ExportError(
+            f"the example {path} cannot be written: {error.strerror or error}.",
+            "Free disk space, or make the folder writable; then continue the study.",
+        ) from error

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterable
 
 from nas.results import StudyResults
-from nas.storage import Storage
+from nas.storage import Keep, Storage
 from nas.store import Store
-from nas.study import Keep, Study, Trial, checkpoint_folder
+from nas.study import Study, Trial, checkpoint_folder
 from nas.workflows import events
 from nas.workflows.teachers import best_networks
 

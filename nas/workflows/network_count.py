@@ -1,13 +1,13 @@
-"""Exact costs of one network, layer by layer, without training."""
+"""The exact costs of one network, layer by layer, and its measured latency."""
 
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from nas.cost import Cost, layer_records, total_cost
-from nas.space import Layer
-from nas.workflows.network_requests import NetworkRequest
-from nas.workflows.networks import NamedNetwork, network_of
+from nas.cost import Cost, Device, Timing, layer_records, total_cost
+from nas.space import Layer, NamedNetwork
+from nas.workflows.network_requests import NetworkLatencyRequest, NetworkRequest
+from nas.workflows.networks import network_of
 
 
 @dataclass(frozen=True)
@@ -53,3 +53,28 @@ def count(request: NetworkRequest) -> NetworkCount:
         NasError: there is no such network.
     """
     return NetworkCount(network_of(request))
+
+
+@dataclass(frozen=True)
+class NetworkLatency:
+    """The latency of a network at batch 1, its cost, and the device that measured it."""
+
+    network: NamedNetwork
+    device: Device
+    timing: Timing
+    cost: Cost
+
+
+def network_latency(request: NetworkLatencyRequest) -> NetworkLatency:
+    """Measure a network with random weights and folded batch norms.
+
+    Raises:
+        NasError: there is no such network, or the device or the runtime is not available.
+    """
+    from nas.training import measure_network, open_runtime
+
+    network = network_of(request.network)
+    runtime = open_runtime(request.device, request.runtime, request.threads)
+    layers = network.layers()
+    timing = measure_network(runtime, layers)
+    return NetworkLatency(network, runtime.device, timing, total_cost(layers))

@@ -83,14 +83,8 @@ def trained_network(network: NetworkRequest, results_dir: Path) -> ExportRequest
 def _untrained(request: NetworkRequest) -> ExportRequest:
     network = network_of(request)
     return ExportRequest(
-        name=network.name,
-        space=network.space,
-        architecture=network.architecture,
-        input=network.input,
-        classes=network.classes,
+        **vars(network),
         deployment=network.input,
         deployment_classes=network.classes,
-        strides=network.strides,
         deployment_strides=network.strides,
-        head=network.head,
     )

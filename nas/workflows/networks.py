@@ -1,27 +1,20 @@
 """The network of a request, with the input and the classes at which it is counted."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from nas.errors import NasError
 from nas.results import StudyResults
 from nas.space import (
-    Adaptation,
-    Architecture,
-    Head,
-    Layer,
+    NamedNetwork,
     Published,
     SearchSpace,
-    Shape,
-    Strides,
-    adapt,
     builtin_names,
     given_strides,
     head_of,
     is_arch_id,
     known_detectors,
     load_space,
-    lower,
     parse_input,
     usual_input,
 )
@@ -30,38 +23,6 @@ from nas.study import TASKS, StudySpec, Trial
 from nas.suggestion import nearest
 from nas.workflows.network_requests import NetworkRequest
 from nas.workflows.requests import SPACE
-
-
-@dataclass(frozen=True)
-class NamedNetwork:
-    """One architecture, and the space with its stem and head; `name` is valid as a file name.
-
-    `strides` are stated by the user; empty to use the rule (`nas.space.strides`).
-    """
-
-    name: str
-    space: SearchSpace
-    architecture: Architecture
-    input: Shape
-    classes: int
-    strides: Strides = ()
-    head: Head | None = None
-
-    @property
-    def place(self) -> tuple[Shape, int, Strides]:
-        """The input, the classes and the stated strides at which it is counted."""
-        return self.input, self.classes, self.strides
-
-    @property
-    def adaptation(self) -> Adaptation:
-        """The strides of the network."""
-        return adapt(self.space, self.input, self.strides)
-
-    def layers(self) -> list[Layer]:
-        """Return the layers of the network."""
-        return lower(
-            self.space, self.architecture, self.input, self.classes, self.strides, self.head
-        )
 
 
 def network_of(request: NetworkRequest) -> NamedNetwork:

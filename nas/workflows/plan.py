@@ -253,3 +253,13 @@ def _reference_point(
         return limits.get(goal.name, 2.0 * largest)
 
     return tuple(worst(objective(name)) for name in objectives)
+
+
+def check_task_loaders(number: int, task: str | None) -> None:
+    """Refuse decoding processes for a task whose images are part of a package.
+
+    Raises:
+        NasError: `number` is not 0.
+    """
+    if number and task is not None and TASKS.load(task).embedded:
+        raise NoEffectError("loaders", "the images are in memory")

@@ -20,7 +20,6 @@ from nas.training import (
     read_recipe,
 )
 from nas.tuner import check_fraction, check_workers, too_small
-from nas.workflows.loader_checks import check_loaders
 from nas.workflows.machine import Machine, cpus_per_trial, gpus_per_trial, machine_of
 from nas.workflows.requests import RunRequest
 
@@ -63,7 +62,8 @@ def preflight(spec: StudySpec, run: RunRequest) -> Preflight:
         spec = _with_recipes(spec, len(task.train))
     _check_workers(spec, run, task)
     _check_keep(spec, run.keep)
-    check_loaders(run.loaders, isinstance(task.train, Files))
+    if run.loaders and not isinstance(task.train, Files):
+        raise NoEffectError("loaders", "the images are in memory")
     check_images(spec, task.input)
     check_resolutions(spec, task.input)
     _check_short(spec, task.input)

@@ -69,7 +69,7 @@ def _converted(value: object, type_: object) -> object:
     """Return a text as a path, and texts or numbers as a tuple, if the type requires it."""
     if isinstance(value, str) and Path in (type_, *get_args(type_)):
         return Path(value)
-    if get_origin(type_) in (Sequence, tuple) and isinstance(value, str | list):
+    if get_origin(type_) in (Sequence, tuple) and isinstance(value, Sequence):
         return (value,) if isinstance(value, str) else tuple(value)
     return value
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nas.errors import BudgetError, NasError, NoEffectError, SpaceError
 from nas.metrics import CLASSIFICATION, MADDS
-from nas.storage import Storage, storage_text, weights_storage
+from nas.storage import Keep, Storage, storage_text, weights_storage
 from nas.units import parse_duration
 from nas.user_folders import results_folder
 from nas.workflows.request import Request
@@ -22,7 +22,6 @@ NUM_TRIALS = 24  # candidates of a study without a time limit
 ETA = 3  # one in ETA trials continues at each rung
 SPACE = "igcv3"
 REPORT_TIMEOUT = 1800.0  # seconds, of the trials of a search
-KEPT = ("front", "all")  # choices of weights to keep, `nas.study.Keep`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -317,9 +316,9 @@ class RunRequest(
             NasError: the text of the storage cannot be read, or `keep` is unknown.
         """
         super().__post_init__()
-        if self.keep not in (None, *KEPT):
+        if self.keep not in (None, *Keep):
             raise NasError(
-                f"weights of {self.keep!r} cannot be kept.", f"Keep {' or '.join(KEPT)}."
+                f"weights of {self.keep!r} cannot be kept.", f"Keep {' or '.join(Keep)}."
             )
         if self.storage is not None:
             object.__setattr__(self, "storage", storage_text(self.storage))

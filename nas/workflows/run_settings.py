@@ -1,12 +1,15 @@
-"""Run settings: the input of the executor on Ray for the trials of a study."""
+"""Run settings: what the executor on Ray needs; and the pause that a user asks for."""
 
 import math
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.errors import NasError, StoreError
-from nas.store import Store
+from nas.interruption import Interruption
+from nas.store import Store, Wish
 from nas.workflows import events
 from nas.workflows.requests import REPORT_TIMEOUT, RunRequest
 from nas.workflows.resumption import continue_line, resume_command
@@ -57,3 +60,29 @@ def _abandon(
         store.set_state(name, "INTERRUPTED")
         store.close()
     on_event(events.Abandoned(error))
+
+
+_PERIOD_SECONDS = 2.0
+
+
+@contextmanager
+def pausing_on_order(store: Store, study: str) -> Iterator[None]:
+    """Interrupt the run in the block, as a signal would, when its order is to pause."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_PERIOD_SECONDS):
+            try:
+                paused = store.wish(study) is Wish.PAUSE
+            except StoreError:
+                continue  # the run waits for the database, too
+            if paused and Interruption.current is not None:
+                Interruption.current.request()
+
+    thread = threading.Thread(target=watch, name="nas-pause", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

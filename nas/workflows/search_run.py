@@ -29,23 +29,22 @@ from nas.study import (
 )
 from nas.workflows import events
 from nas.workflows.earlier_studies import borrow_history
-from nas.workflows.failed_trials import check_repeatable, none_complete
 from nas.workflows.kept_weights import drop_checkpoints, record_keep, remove_the_rest
-from nas.workflows.loader_checks import check_task_loaders
 from nas.workflows.package_versions import study_versions
-from nas.workflows.pause_orders import pausing_on_order
-from nas.workflows.plan import check_request, plan_study
+from nas.workflows.plan import check_request, check_task_loaders, plan_study
 from nas.workflows.requests import RunRequest, SearchRequest
 from nas.workflows.resumption import (
     check_folder,
+    check_repeatable,
     claimed_folder,
     in_words,
+    none_complete,
     open_to_run,
     resumable,
     resume_command,
     with_storage,
 )
-from nas.workflows.run_settings import run_settings
+from nas.workflows.run_settings import pausing_on_order, run_settings
 
 if TYPE_CHECKING:
     from nas.workflows.finish_study import FinishedStudy

@@ -9,8 +9,7 @@ from nas.space import PAIRED_PREFIX, read_variation
 from nas.study import StudySpec
 from nas.workflows import events
 from nas.workflows.kept_weights import remove_the_rest
-from nas.workflows.loader_checks import check_task_loaders
-from nas.workflows.plan import plan_study
+from nas.workflows.plan import check_task_loaders, plan_study
 from nas.workflows.preflight_checks import Preflight, preflight
 from nas.workflows.requests import CompareRequest, RunRequest
 from nas.workflows.resumption import open_to_run, resumable

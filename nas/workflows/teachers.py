@@ -14,8 +14,7 @@ from nas.storage import File, Storage, file_sha256, file_text
 from nas.store import Store
 from nas.study import StartWeights, StudySpec, Teacher, Trial
 from nas.workflows.networks import study_trial, trial_place
-from nas.workflows.start_files import find_start
-from nas.workflows.trained_weights import check_kept, trial_weights
+from nas.workflows.trained_weights import check_kept, find_start, trial_weights
 
 if TYPE_CHECKING:
     from nas.training import Task

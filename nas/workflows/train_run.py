@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nas.errors import NasError
 from nas.metrics import CLASSIFICATION, metric
 from nas.space import (
+    NamedNetwork,
     SearchSpace,
     Stated,
     check_strides,
@@ -19,13 +20,12 @@ from nas.space import (
 from nas.store import is_name, open_store
 from nas.study import TASKS, FixedNetwork, StudySpec
 from nas.workflows import events
-from nas.workflows.loader_checks import check_task_loaders
 from nas.workflows.network_requests import NetworkRequest
 from nas.workflows.networks import network_in, study_trial, trial_network, trial_place
+from nas.workflows.plan import check_task_loaders
 from nas.workflows.requests import ETA, SPACE, RunRequest, TrainRequest
 from nas.workflows.resumption import open_to_run
 from nas.workflows.search_run import SearchOutcome, enter, finish
-from nas.workflows.start_files import content_hash, is_start_file, keep_start, start_content
 from nas.workflows.teachers import (
     start_hash,
     start_of,
@@ -33,21 +33,20 @@ from nas.workflows.teachers import (
     teacher_names,
     teachers_of,
 )
+from nas.workflows.trained_weights import content_hash, is_start_file, keep_start, start_content
 
 if TYPE_CHECKING:
-    from nas.space import Architecture, Head, Shape
+    from nas.space import Head
     from nas.training import Recipe
 
 
-@dataclass(frozen=True)
-class _Subject:
-    """One network to train; `spec` is the study that it is a trial of, if any."""
+@dataclass(frozen=True, kw_only=True)
+class _Subject(NamedNetwork):
+    """One network to train, counted at its deployment; `spec` is the study that it is a trial of.
 
-    name: str
-    space: SearchSpace
-    architecture: "Architecture"
-    deployment: "Shape"
-    classes: int
+    `stated` has its strides, also those on the images of the task.
+    """
+
     stated: Stated
     spec: StudySpec | None = None
     origin: str | None = None
@@ -89,7 +88,7 @@ def train(
     from nas.tuner import started_ahead
     from nas.workflows.preflight_checks import preflight
 
-    spec, own = _planned(request, db)
+    spec, own = plan_training(request, db)
     check_task_loaders(run.loaders, spec.task)
     with started_ahead(run.ray_address):  # while the data is read
         ready = preflight(spec, run)
@@ -108,15 +107,6 @@ def train(
             return finish(store, ready.named(entered), run, on_event)
 
 
-def plan_training(request: TrainRequest, db: str | None = None) -> StudySpec:
-    """Return the study of a training; nothing is created.
-
-    Raises:
-        NasError: a setting cannot be used.
-    """
-    return _planned(request, db)[0]
-
-
 def _for_images(spec: StudySpec, own: StudySpec) -> StudySpec:
     """Return `spec` without the task strides of `own` if its images have another size."""
     if own.task_input in (None, spec.task_input):
@@ -125,8 +115,12 @@ def _for_images(spec: StudySpec, own: StudySpec) -> StudySpec:
     return replace(spec, networks=networks, task_strides=())
 
 
-def _planned(request: TrainRequest, db: str | None) -> tuple[StudySpec, StudySpec | None]:
-    """Return the new study, and the study that its network comes from if the task is the same."""
+def plan_training(request: TrainRequest, db: str | None) -> tuple[StudySpec, StudySpec | None]:
+    """Return the new study, and the study that its network comes from if the task is the same.
+
+    Raises:
+        NasError: a setting cannot be used; nothing has been created.
+    """
     subject = _subject(request, db)
     rival = _rival(request, subject, db) if request.against is not None else None
     how = _measuring(request, subject, db)
@@ -144,7 +138,7 @@ def _planned(request: TrainRequest, db: str | None) -> tuple[StudySpec, StudySpe
         space_name=space_name,
         space_text=space_text,
         budget=(),
-        input=str(subject.deployment),
+        input=str(subject.input),
         classes=subject.classes,
         task=how.task,
         data_dir=str(data_dir.resolve()) if data_dir else own.data_dir if own else None,
@@ -192,7 +186,7 @@ def _of_space(request: TrainRequest, arch: str, space: SearchSpace, db: str | No
     named = NetworkRequest(arch=arch, space=request.space, db=db if is_arch_id(arch) else None)
     found = network_in(space, named)
     stated = Stated(given_strides([found.space], request.strides) or found.strides)
-    return _Subject(found.name, found.space, found.architecture, found.input, found.classes, stated)
+    return _Subject(**vars(found), stated=stated)
 
 
 def _of_study(study: str, number: int | None, db: str | None) -> _Subject:
@@ -200,10 +194,8 @@ def _of_study(study: str, number: int | None, db: str | None) -> _Subject:
         results, trial = study_trial(store, study, number)
     spec = results.spec
     found = trial_network(spec, trial)
-    return _Subject(
-        found.name, found.space, found.architecture, spec.deployment, spec.classes,
-        spec.stated(found.space), spec, f"{spec.name}#{trial.number}",
-    )  # fmt: skip
+    origin = f"{spec.name}#{trial.number}"
+    return _Subject(**vars(found), stated=spec.stated(found.space), spec=spec, origin=origin)
 
 
 def _rival(request: TrainRequest, subject: _Subject, db: str | None) -> _Subject:
@@ -217,17 +209,12 @@ def _rival(request: TrainRequest, subject: _Subject, db: str | None) -> _Subject
     same = rival.architecture == subject.architecture
     if same and rival.space == subject.space:
         raise NasError(f"{against} would be compared with itself.", "Name another network.")
-    return replace(rival, deployment=subject.deployment, classes=subject.classes)
+    return replace(rival, input=subject.input, classes=subject.classes)
 
 
 def _named_rival(
     against: str, request: TrainRequest, subject: _Subject, db: str | None
 ) -> _Subject:
-    if (Path(against) / "result.json").is_file():
-        raise NasError(
-            f"{against} is the folder of a training by an earlier version of nas.",
-            "nas db upgrade turns its training into a study: name that study (see nas list).",
-        )
     if place := trial_place(against):
         return _of_study(*place, db)
     listed = "=" in against or subject.space.known(against) is not None
@@ -322,7 +309,7 @@ def _deployed(subject: _Subject, how: _Measuring) -> _Subject:
     if how.head is None or how.own is not None:
         return subject
     place = usual_input(subject.space, how.head)
-    return replace(subject, deployment=place, classes=how.head.outputs)
+    return replace(subject, input=place, classes=how.head.outputs)
 
 
 def _with_task_strides(request: TrainRequest, subject: _Subject, how: _Measuring) -> _Subject:

@@ -10,10 +10,10 @@ import pytest
 from nas.figures import write_report
 from nas.results import explain
 from nas.results.point import PointGroup
-from nas.results.view import study_view
 from tests.browser.served import served
 from tests.figures.drawn_study import make_spec, make_trials
 from tests.figures.stored import store_study
+from tests.studies import study_view
 
 pytestmark = pytest.mark.browser
 

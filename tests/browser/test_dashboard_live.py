@@ -14,13 +14,13 @@ from nas.dashboards.page_state import PageState
 from nas.figures import effects_caption
 from nas.results import study_effects
 from nas.results.point import PointGroup
-from nas.results.view import study_view
 from nas.store import open_store
 from nas.study.trial import TrialState
 from tests.browser.served import served
 from tests.classified import with_metrics
 from tests.figures.drawn_study import make_spec, make_trials, make_view
 from tests.figures.stored import store_study, store_trial
+from tests.studies import study_view
 
 pytestmark = pytest.mark.browser
 

@@ -9,8 +9,8 @@ import pytest
 from nas.figures import write_report
 from nas.results import explain
 from nas.results.point import PointGroup
-from nas.results.view import study_view
 from tests.figures.drawn_study import make_spec, make_trials, make_view
+from tests.studies import study_view
 
 pytestmark = pytest.mark.browser
 

@@ -11,8 +11,8 @@ from nas.cli.announce import announce
 from nas.dashboards.address import HOST, check_port, free_port
 from nas.feasible import FeasibleUnion, feasible_space
 from nas.store import open_store
-from nas.study.data_identity import DataIdentity
 from nas.study.spec import StudySpec
+from nas.study.spec_parts import DataIdentity
 from nas.training.data import load_task
 from tests.members import TRICKY
 from tests.studies import small_spec

@@ -95,26 +95,6 @@ def test_a_study_can_be_moved(trained: None, nas: Shell) -> None:
     assert nas("report", "study", "-o", "report.html").code == 0
 
 
-def test_absolute_paths_of_earlier_versions_are_found_also_when_moved(
-    trained: None, nas: Shell
-) -> None:
-    import sqlite3
-
-    (own,) = weights_in(RESULTS / "study")
-    old = (RESULTS / "study" / "trial-0.safetensors").absolute()
-    own.rename(old)
-    (RESULTS / "study" / "study.json").unlink()
-    with sqlite3.connect("nas.db") as database:
-        database.execute("UPDATE nas_trial SET weights_path = ?", (str(old),))
-        database.execute("UPDATE nas_study SET folder = NULL, places = '[]'")
-    database.close()
-    assert nas("export", "study", "--best", *WEIGHTS, "-o", "out").code == 0
-    RESULTS.rename("elsewhere")
-    assert nas("resume", "study", *WEIGHTS, "--results", "elsewhere").code == 0
-    assert Path("elsewhere/study/best/card.json").is_file()  # the folder is still its own
-    assert [path.name for path in Path("elsewhere").iterdir()] == ["study"]
-
-
 def test_a_renamed_study_is_found_with_all_that_it_has(trained: None, nas: Shell) -> None:
     (RESULTS / "study" / "report.html").write_text("kept")
     train_study(Path("nas.db"), RESULTS, quick_spec(name="second", reuse=True))

@@ -7,7 +7,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from nas.cli.live_page import LivePage
+from nas.cli.study_screen import LivePage
 from tests.figures.drawn_study import make_spec
 from tests.figures.stored import store_study
 

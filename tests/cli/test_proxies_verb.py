@@ -13,7 +13,6 @@ from nas.cost.model import CostModel
 from nas.space.architecture import Architecture
 from nas.store import open_store
 from nas.study.evaluator import WorkerPlan
-from nas.study.execution import run_serial
 from nas.study.spec import StudySpec
 from nas.study.study import Study
 from nas.study.trial import Outcome, Trial, TrialState
@@ -24,7 +23,7 @@ from tests.cli.runner import Shell
 from tests.members import space_named
 from tests.memory_store import MemoryStore
 from tests.messages import carries
-from tests.studies import WalkSampler, share, small_spec
+from tests.studies import WalkSampler, run_serial, share, small_spec
 
 SPACE = space_named("small")
 COSTS = CostModel(SPACE, small_spec().deployment, 10)
@@ -54,7 +53,7 @@ def trials_of(architectures: list[Architecture], scored: bool = True) -> list[Tr
     trials = []
     for number, architecture in enumerate(architectures):
         error = 0.2 + 0.2 * share(architecture.arch_id)
-        proxies = {"seer": -error, "coin": share("coin", number), "seer_ms": 8.0}
+        proxies = {"seer": -error, "coin": share("coin", number)}
         measurement = classified(1, 0, error, 2 * error, error, 0.1)
         trials.append(
             Trial(

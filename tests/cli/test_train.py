@@ -57,14 +57,6 @@ def test_a_database_that_cannot_be_written_is_found_before_training(
     nas.refused(*words("--db", "bad.db"), code=4)
 
 
-def test_the_folder_of_an_earlier_version_is_refused_with_what_to_name(
-    nas: Shell, place: Path
-) -> None:
-    (place / "out").mkdir()
-    (place / "out" / "result.json").write_text("{}")
-    assert "nas db upgrade" in nas.refused(*words("--against", "out"))
-
-
 @pytest.mark.parametrize(
     ("given", "said"),
     [

@@ -128,11 +128,6 @@ def test_an_address_that_names_nothing_has_status_404(client: Any, path: str, st
     assert client.get(path).status_code == status
 
 
-def test_an_address_of_an_earlier_version_leads_to_its_page(client: Any) -> None:
-    answer = client.get("/?study=igcv3-300m&trial=3")
-    assert (answer.status_code, answer.headers["Location"]) == (302, "/study/igcv3-300m/trial/3")
-
-
 def test_the_export_command_can_be_pasted() -> None:
     assert export_command("s", 3, "nas.db") == "nas export s --trial 3 -o s-trial-3"
     assert export_command("s", 3, "my dir/x.db").endswith("--db 'my dir/x.db'")

@@ -4,15 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from nas.dashboards.layers import layers
+from nas.dashboards.cards import layers
 from nas.dashboards.reader import Reader
 from nas.errors import StoreError
 from nas.figures import layer_rows, write_report
-from nas.results import StudyResults, best_layers, study_view
+from nas.results import StudyResults, best_layers
 from nas.store import open_store
 from tests.cli.runner import call_here
 from tests.figures.drawn_study import make_spec, make_trials
 from tests.figures.stored import store_study
+from tests.studies import study_view
 
 SPEC = make_spec()
 TRIALS = make_trials(SPEC, candidates=6)

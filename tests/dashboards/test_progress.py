@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from nas.dashboards.progress import ProgressOfStudies
-from nas.results import study_view
 from nas.store import open_store
 from nas.study import TrialState
 from tests.figures.drawn_study import make_spec, make_trials
 from tests.figures.stored import store_study, store_trial
+from tests.studies import study_view
 
 SPEC = make_spec()
 TRIALS = make_trials(SPEC)

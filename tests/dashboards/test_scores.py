@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from plotly.utils import PlotlyJSONEncoder
 
-from nas.dashboards.effects import scores
+from nas.dashboards.cards import scores
 from nas.dashboards.reader import Reader
 from nas.store import open_store
 from nas.study.trial import Trial, TrialState

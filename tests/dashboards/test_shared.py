@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from nas.dashboards.shared import Shared
+from nas.dashboards.updates import Shared
 from nas.errors import NasError
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from nas.dashboards.clock import zone_of
+from nas.dashboards.parts import zone_of
 from nas.dashboards.studies import Listed, studies_table
 from nas.figures import PageTheme
 from nas.store import StudyState, StudySummary

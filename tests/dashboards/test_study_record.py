@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from nas.dashboards.reader import Reader
-from nas.dashboards.study_record import StudyRecord
+from nas.dashboards.reader import Reader, StudyRecord
 from nas.results import StudyResults
-from nas.results.view import study_view
 from nas.store import Store, open_store
 from nas.study.trial import Outcome, TrialState
 from tests.figures.drawn_study import make_spec, make_trials
 from tests.figures.stored import store_study, store_trial
+from tests.studies import study_view
 
 SPEC = make_spec()
 TRIALS = make_trials(SPEC)

@@ -8,8 +8,8 @@ from dash import Patch, no_update
 from nas.dashboards.updates import changed
 from nas.figures import front_figure
 from nas.results.point import PointGroup
-from nas.results.view import study_view
 from tests.figures.drawn_study import make_spec, make_trials
+from tests.studies import study_view
 
 SPEC = make_spec()
 TRIALS = make_trials(SPEC)

@@ -21,7 +21,15 @@ def small() -> SearchSpace:
 def plain(small: SearchSpace) -> ExportRequest:
     """An architecture without weights, at its deployment input."""
     architecture = small.parse(SMALL_ARCHITECTURE)
-    return ExportRequest("plain", small, architecture, small.deployment, 20, small.deployment, 20)
+    return ExportRequest(
+        "plain",
+        small,
+        architecture,
+        small.deployment,
+        20,
+        deployment=small.deployment,
+        deployment_classes=20,
+    )
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from nas.cost.model import Cost, CostModel
 from nas.errors import ExportError, WeightsError
-from nas.exports import bundle, files, onnx_file, source_file
+from nas.exports import bundle, onnx_file, source_file
 from nas.exports.bundle import check_target, export_network
 from nas.exports.onnx_file import load
 from nas.exports.request import ExportRequest
@@ -203,7 +203,7 @@ def test_interruption_between_the_renames_puts_the_old_export_back(
 
     monkeypatch.setattr(Path, "rename", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        files.publish(new, old)
+        bundle.publish(new, old)
     assert (old / "card.json").read_text() == "old"
     assert listing(tmp_path) == ["new", "old"]
 

@@ -100,7 +100,9 @@ def test_random_networks_are_bit_identical(name: str, tmp_path: Path, seed: int)
     member = FeasibleSpace(CostModel(space), ()).sample(rng)
     assert member is not None
     shape = Shape(int(rng.integers(1, 4)), int(rng.integers(8, 40)), int(rng.integers(8, 40)))
-    request = ExportRequest("r", space, member, shape, 7, space.deployment, 9)
+    request = ExportRequest(
+        "r", space, member, shape, 7, deployment=space.deployment, deployment_classes=9
+    )
     assert_identical(request, tmp_path, seed)
 
 
@@ -111,7 +113,9 @@ def test_random_networks_of_a_space_of_ones_own_are_bit_identical(
     rng = np.random.default_rng(seed)
     member = FeasibleSpace(CostModel(small), ()).sample(rng)
     assert member is not None
-    request = ExportRequest("r", small, member, Shape(3, 9, 14), 7, small.deployment, 9)
+    request = ExportRequest(
+        "r", small, member, Shape(3, 9, 14), 7, deployment=small.deployment, deployment_classes=9
+    )
     assert_identical(request, tmp_path, seed)
 
 
@@ -216,7 +220,9 @@ def assert_equal(layers: list[Layer]) -> str:
     randomise(ours)
     space = load_space("igcv3")
     known = space.parse("igcv3-d-1.0")
-    request = ExportRequest("r", space, known, layers[0].shape, 5, layers[0].shape, 5)
+    request = ExportRequest(
+        "r", space, known, layers[0].shape, 5, deployment=layers[0].shape, deployment_classes=5
+    )
     text = write_source(request, layers)
     theirs = executed(text)["Network"]().eval()
     assert {key: value.shape for key, value in theirs.state_dict().items()} == {
@@ -294,7 +300,9 @@ def test_a_stage_that_python_cannot_name_is_refused() -> None:
 def test_each_block_is_a_module_of_one_of_few_classes(name: str) -> None:
     space = load_space(name)
     known = space.parse(space.published[0].name)
-    request = ExportRequest("m", space, known, SHAPES[0], 10, space.deployment, 10)
+    request = ExportRequest(
+        "m", space, known, SHAPES[0], 10, deployment=space.deployment, deployment_classes=10
+    )
     layers = request.layers()
     network = executed(write_source(request, layers))["build"]()
     words = [layer.name.split(".") for layer in layers]
@@ -308,7 +316,13 @@ def test_each_block_is_a_module_of_one_of_few_classes(name: str) -> None:
 def test_blocks_of_one_structure_are_one_class_with_arguments() -> None:
     space = load_space("mobilenetv2")
     request = ExportRequest(
-        "m", space, space.parse("mobilenetv2-1.0"), space.deployment, 1000, space.deployment, 1000
+        "m",
+        space,
+        space.parse("mobilenetv2-1.0"),
+        space.deployment,
+        1000,
+        deployment=space.deployment,
+        deployment_classes=1000,
     )
     tree = ast.parse(write_source(request, request.layers()))
     arguments = {

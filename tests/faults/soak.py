@@ -31,10 +31,10 @@ from nas.errors import StoreError
 from nas.interruption import descendants
 from nas.store import Store, open_store
 from nas.study import Study, Trial, TrialState, WorkerPlan
-from nas.study.execution import run_serial
 from tests.conftest import PostgresServer, postgres_server
 from tests.faults.injections import FAULTS, KINDS, OF_STARTS, Faults, Injections
 from tests.memory_store import MemoryStore
+from tests.studies import run_serial
 from tests.tuner.fakes import AnalyticEvaluator, Wanderer, spec_of
 
 ROOT = Path(__file__).parents[2]

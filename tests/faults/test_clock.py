@@ -21,8 +21,7 @@ from nas.steady_clock import SteadyClock
 from nas.store import open_store
 from nas.store.database import Database
 from nas.store.database_url import read_address
-from nas.store.lease import busy, is_live
-from nas.store.process_identity import this_process
+from nas.store.lease import busy, is_live, this_process
 from nas.store.tables import LEASE
 from nas.study.spec import StudySpec
 from nas.study.study import Study

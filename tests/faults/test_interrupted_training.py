@@ -16,8 +16,7 @@ from nas.space import Architecture
 from nas.storage import FolderStorage
 from nas.store import open_store
 from nas.study import Attempt, Decision, Execution, Reason, Trial, WorkerPlan, end_request
-from nas.study.execution import run_serial
-from nas.study.fixed_network import NoSampler
+from nas.study.spec_parts import NoSampler
 from nas.study.study import Study
 from nas.training.evaluator import TrainingEvaluator
 from nas.training.loop.devices import cpu_threads
@@ -25,6 +24,7 @@ from nas.training.loop.recipe import Recipe, load_recipe
 from tests.cli.runner import Driver, run_nas
 from tests.cli.test_train import SPACE
 from tests.memory_store import MemoryStore
+from tests.studies import run_serial
 from tests.training.digit_studies import change_optimisers, evaluator_of, study_of
 
 pytestmark = [pytest.mark.usefixtures("cache"), pytest.mark.timeout(280)]

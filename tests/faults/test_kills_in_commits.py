@@ -12,11 +12,11 @@ import pytest
 from nas.results import StudyResults
 from nas.store import open_store
 from nas.study.evaluator import WorkerPlan
-from nas.study.execution import run_serial
 from nas.study.study import Study
 from nas.study.trial import Trial, TrialState
 from tests.faults.deaths import KilledError, dying
 from tests.store.rows import VERSIONS
+from tests.studies import run_serial
 from tests.tuner.fakes import AnalyticEvaluator, Wanderer, spec_of
 
 SPEC = spec_of(num_trials=5, rungs=(1, 2), confirm=1, seeds=2)

@@ -11,8 +11,7 @@ import ray
 
 from nas.errors import StudyPausedError
 from nas.study.execution import NodeChecked
-from nas.tuner.fingerprint import differences, most_common
-from nas.tuner.node_probe import CheckedNodes, NodeAnswer
+from nas.tuner.node_probe import CheckedNodes, NodeAnswer, differences, most_common
 from tests.conftest import ROOT
 from tests.tuner.ray_cluster import Driver, RayCluster
 

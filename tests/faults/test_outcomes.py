@@ -9,13 +9,13 @@ import pytest
 from nas.errors import StudyFailedError, StudyPausedError
 from nas.store import Store, open_store
 from nas.study.attempts import MAX_LOSSES, MAX_NODES, AttemptOutcome
-from nas.study.circuit_breaker import SAME_FAILURES, SAME_FAILURES_OF_NETWORKS
+from nas.study.environment_faults import SAME_FAILURES, SAME_FAILURES_OF_NETWORKS
 from nas.study.evaluator import Epoch, Job, Saved, WorkerPlan
-from nas.study.execution import run_serial
 from nas.study.study import Study
 from nas.study.trial import Fault, Outcome, Reason, Trial, TrialState
 from tests.classified import classified
 from tests.store.rows import VERSIONS
+from tests.studies import run_serial
 from tests.tuner.fakes import AnalyticEvaluator, Wanderer, spec_of
 
 SPEC = spec_of(num_trials=20, rungs=(3,))

@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from nas.errors import StudyBusyError
 from nas.store import open_store
 from nas.study.evaluator import WorkerPlan
-from nas.study.execution import run_serial
 from nas.study.ports import StudyStore
 from nas.study.study import Study
 from nas.study.trial import Trial
 from tests.memory_store import MemoryStore
 from tests.store.rows import VERSIONS
+from tests.studies import run_serial
 from tests.tuner.fakes import AnalyticEvaluator, Wanderer, spec_of
 
 LATENCY = 0.03  # seconds of each statement and each commit

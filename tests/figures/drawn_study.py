@@ -9,12 +9,13 @@ import numpy as np
 
 from nas.cost.budget import admits
 from nas.cost.model import Cost, CostModel
-from nas.results import StudyView, study_view
+from nas.results import StudyView
 from nas.space.architecture import Architecture
 from nas.study.spec import StudySpec
 from nas.study.trial import Trial, TrialState
 from tests.classified import classified
 from tests.igcv3 import igcv3_spec
+from tests.studies import study_view
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 RUNGS = (1, 2, 6)

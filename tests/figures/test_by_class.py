@@ -9,13 +9,13 @@ from nas.dashboards.parts import detail
 from nas.dashboards.reader import Reader
 from nas.figures import PageTheme, headers, write_report
 from nas.metrics import DETECTION
-from nas.results import StudyResults, class_tables, study_view, trial_details
+from nas.results import StudyResults, class_tables, trial_details
 from nas.store import open_store
 from nas.study import Measurement, StudySpec, Trial
 from nas.workflows import StoredStudy
 from tests.cli.runner import call_here
 from tests.figures.stored import store_study
-from tests.studies import complete_trial, small_spec
+from tests.studies import complete_trial, small_spec, study_view
 
 ALL = {"map": 0.3, "ap50": 0.6, "detection_loss": 2.5}
 

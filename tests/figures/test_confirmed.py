@@ -12,12 +12,11 @@ from nas.figures.table import point_facts, point_row
 from nas.results.findings import StudyResults
 from nas.results.point import PointGroup
 from nas.results.records import trial_record
-from nas.results.view import study_view
 from nas.study.study import Study
 from nas.study.trial import Trial, TrialState
 from nas.units import percent
 from tests.memory_store import MemoryStore
-from tests.studies import WalkSampler, run_all, small_spec
+from tests.studies import WalkSampler, run_all, small_spec, study_view
 
 SPEC = small_spec(num_trials=12, confirm=3, seeds=3, reference_seeds=3)
 

@@ -11,8 +11,9 @@ from nas.figures.front_drawing import MOST_POINTS
 from nas.results import Selection, narrowed, overlay
 from nas.results.point import PointGroup
 from nas.results.points import GROUPS
-from nas.results.view import StudyView, study_view
+from nas.results.view import StudyView
 from tests.figures.drawn_study import make_spec, many_trials
+from tests.studies import study_view
 
 SPEC = make_spec()
 PART = (100e6, 130e6, 5.0, 9.0)

@@ -17,8 +17,9 @@ from nas.figures import (
 from nas.figures.front_options import FrontOptions, choice_in
 from nas.figures.parallel import PARALLEL_MOST
 from nas.figures.theme import PageTheme
-from nas.results import PointGroup, Selection, narrowed, overlay, study_view
+from nas.results import PointGroup, Selection, narrowed, overlay
 from tests.figures.drawn_study import make_spec, make_trials, make_view
+from tests.studies import study_view
 
 SPEC = make_spec()
 TRIALS = make_trials(SPEC)

@@ -18,13 +18,13 @@ from nas.figures import (
     progress_figure,
     write_report,
 )
-from nas.figures.front_options import choice_of
+from nas.figures.front_options import choice_in
 from nas.figures.scale import Scale
 from nas.results import Selection, axis_names, narrowed
 from nas.results.point import PointGroup
-from nas.results.view import study_view
 from tests.classified import with_metrics
 from tests.figures.drawn_study import make_spec, make_trials, make_view
+from tests.studies import study_view
 
 SPEC = make_spec()
 TRIALS = make_trials(SPEC)
@@ -110,7 +110,7 @@ def test_axes_colour_and_hidden_groups_can_be_selected() -> None:
     drawn = trace(figure, PointGroup.DOMINATED.label)
     assert list(drawn.x) == [p.cost.params for p in view.group(PointGroup.DOMINATED)]
     assert list(drawn.marker.color) == [
-        choice_of(p, "g1") for p in view.group(PointGroup.DOMINATED)
+        choice_in(p.architecture, "g1") for p in view.group(PointGroup.DOMINATED)
     ]
     assert figure.layout.coloraxis.colorbar.title.text == "g1"
     assert list(trace(figure, "chosen").customdata) == [0]

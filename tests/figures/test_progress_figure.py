@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas.figures import ProgressBy, ProgressOf, ProgressOptions, progress_figure, progress_text
-from nas.results import study_view
 from nas.store import open_store
 from nas.study import TrialState
 from nas.study.trial import Outcome
 from tests.figures.drawn_study import START, make_spec, make_trials, make_view
 from tests.figures.stored import store_study
+from tests.studies import study_view
 
 SPEC = make_spec()
 TRIALS = make_trials(SPEC)

@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 
 from nas.figures.table import headers, point_row, sorted_points
 from nas.results.findings import StudyResults
-from nas.results.point import PointGroup
-from nas.results.stage_table import stage_table
-from nas.results.view import study_view
+from nas.results.point import PointGroup, stage_table
 from nas.study.trial import TrialState
 from nas.units import percent
 from tests.figures.drawn_study import RUNGS, START, make_spec, make_trials
 from tests.messages import carries
+from tests.studies import study_view
 
 SPEC = make_spec()
 TRIALS = make_trials(SPEC)
@@ -129,7 +128,7 @@ def test_test_results_and_published_numbers_reach_their_points() -> None:
 
 def test_settings_name_what_is_needed_to_repeat_the_study() -> None:
     settings_text = dict(study_view(SPEC, TRIALS, versions={"torch": "2.15.0"}).settings)
-    assert "seed 1" in settings_text["Candidates"]
+    assert "seed 1" in settings_text["Sampler"]
     assert "300M-madds" in settings_text["Budget"]
     assert settings_text["Versions"] == "torch 2.15.0"
 

@@ -10,7 +10,7 @@ from nas.cost.budget import admits, parse_budgets
 from nas.cost.model import CostModel
 from nas.errors import BudgetError
 from nas.feasible import FeasibleUnion, feasible_space
-from nas.feasible.band import NUM_STRATA, edges, stratum_of
+from nas.feasible.port import NUM_STRATA, edges, stratum_of
 from nas.samplers.cost_matched import CostMatchedSampler
 from nas.space.file import load_space
 from nas.study.trial import TrialState

@@ -13,7 +13,7 @@ from nas.samplers.predictor.acquisition import knowledge_gradient
 from nas.samplers.predictor.blas_threads import on_one_thread
 from nas.samplers.predictor.candidate_pool import CandidatePool
 from nas.samplers.predictor.features import Column, Features
-from nas.samplers.predictor.points import Coder
+from nas.samplers.predictor.history import Coder
 from nas.stats.log_scale import log_losses
 from nas.study.objectives import objective
 from tests.contracts.test_samplers import BUDGETS, FRONT, feasible_space, search

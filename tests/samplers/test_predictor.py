@@ -18,9 +18,8 @@ from nas.samplers.predictor.acquisition import (
 )
 from nas.samplers.predictor.features import Column, Features, squared_distances
 from nas.samplers.predictor.gaussian_process import PRIOR, Rows, Surrogate
-from nas.samplers.predictor.history import read_history
+from nas.samplers.predictor.history import observe, read_history
 from nas.samplers.predictor.model import MOST, GoalObservations, Model, ModelPoints
-from nas.samplers.predictor.observations import observe
 from nas.stats.pareto import hypervolume
 from nas.study.objectives import objective
 from nas.study.trial import Trial, TrialState

@@ -15,7 +15,7 @@ from nas.samplers.predictor import model
 from nas.samplers.predictor.blas_threads import on_one_thread
 from nas.samplers.predictor.gaussian_process import fit
 from nas.samplers.predictor.history import read_history
-from nas.samplers.predictor.refit_schedule import fitted_count
+from nas.samplers.predictor.sampler import fitted_count
 from nas.study.objectives import objective
 from nas.study.trial import Trial, TrialState
 from tests.classified import with_metrics

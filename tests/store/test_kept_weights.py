@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from nas.errors import StorageError
-from nas.storage import FolderStorage
+from nas.storage import FolderStorage, Keep
 from nas.store import open_store
 from nas.store.store import Store
-from nas.study.keeping import Keep
 from nas.study.results_folder import claim_folder, weights_name
 from nas.study.spec import StudySpec
 from nas.study.trial import TrialState
@@ -98,17 +97,16 @@ def test_an_interruption_leaves_no_record_without_its_file(
         assert [file.is_file() for file in files] == [True, True, False, False]
 
 
-def test_weights_of_an_earlier_version_and_another_folder(
+def test_a_copy_in_another_folder_of_the_study_is_removed_too(
     store_url: str, spec: StudySpec, tmp_path: Path
 ) -> None:
     with open_store(store_url) as store:
         (file,) = fill(store, spec, tmp_path / "one", range(1))
-        old = file.rename(file.with_name("trial-0.safetensors"))
         second = tmp_path / "two" / store.claim_folder(spec.name, tmp_path / "two")
         copy = second / file.name
         copy.write_bytes(b"copy")
         claim_folder(tmp_path / "three", [spec.name], "cd" * 8)
-        strange = tmp_path / "three" / spec.name / old.name
+        strange = tmp_path / "three" / spec.name / file.name
         strange.write_bytes(b"of another study")
-        assert store.remove_weights(spec.name, set()).trials == 2
-        assert [path.exists() for path in (old, copy, strange)] == [False, False, True]
+        assert store.remove_weights(spec.name, set()).trials == 1
+        assert [path.exists() for path in (file, copy, strange)] == [False, False, True]

@@ -19,12 +19,11 @@ import torch
 from PIL import Image
 
 from nas.study.evaluator import Job, WorkerPlan
-from nas.study.execution import run_serial
 from nas.study.study import Study
 from nas.study.trial import TrialState
 from nas.training.evaluator import TrainingEvaluator
 from tests.memory_store import MemoryStore
-from tests.studies import WalkSampler, small_spec
+from tests.studies import WalkSampler, run_serial, small_spec
 
 RECIPE = """\
 epochs = 1

@@ -10,8 +10,8 @@ from torch import nn
 
 from nas.errors import StudyPausedError, TaskError
 from nas.study.evaluator import Attempt, TrialError
-from nas.study.execution import Event, Execution, TrialMeasured, run_serial
-from nas.study.fixed_network import NoSampler
+from nas.study.execution import Event, Execution, TrialMeasured
+from nas.study.spec_parts import NoSampler
 from nas.study.study import Study
 from nas.study.trial import TrialState
 from nas.training import evaluator as evaluator_module
@@ -21,7 +21,7 @@ from nas.training.loop.recipe import Recipe, load_recipe
 from nas.training.loop.session import Session
 from tests.memory_store import MemoryStore
 from tests.messages import carrying
-from tests.studies import fixed_spec
+from tests.studies import fixed_spec, run_serial
 from tests.training.data.pictures import write_shades
 from tests.training.digit_studies import change_optimisers, evaluator_of, study_of
 from tests.training.nets import RECIPE, coloured_task, small_layers

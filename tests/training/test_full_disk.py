@@ -15,14 +15,14 @@ from nas.errors import StudyPausedError
 from nas.store import open_store
 from nas.study import results_folder as storage
 from nas.study.evaluator import WorkerPlan
-from nas.study.execution import Event, TrialMeasured, TrialStarted, run_serial
+from nas.study.execution import Event, TrialMeasured, TrialStarted
 from nas.study.study import Study
 from nas.study.trial import TrialState
 from nas.training.evaluator import TrainingEvaluator
 from tests.memory_store import MemoryStore
 from tests.messages import carrying
 from tests.s3_server import KEYS
-from tests.studies import WalkSampler
+from tests.studies import WalkSampler, run_serial
 from tests.trained import quick_spec, train_study
 
 pytestmark = pytest.mark.usefixtures("cache")

@@ -14,13 +14,14 @@ import pytest
 import torch
 from torch import nn
 
-from nas.study.execution import Event, TrialRequeued, run_serial
+from nas.study.execution import Event, TrialRequeued
 from nas.study.trial import TrialState
 from nas.training import evaluator as evaluator_module
 from nas.training.data.problem import ClassScores
-from nas.training.loop.out_of_memory import free_memory
+from nas.training.evaluator import free_memory
 from nas.training.loop.recipe import Recipe, load_recipe
 from tests.memory_store import MemoryStore
+from tests.studies import run_serial
 from tests.training.digit_studies import change_optimisers, evaluator_of, study_of
 from tests.training.nets import RECIPE
 

@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from nas.study.evaluator import WorkerPlan
-from nas.study.execution import run_serial
-from nas.study.fixed_network import NoSampler
+from nas.study.spec_parts import NoSampler
 from nas.study.study import Study
 from nas.study.time_profile import LAPS, PROFILE_PARTS, profile_total
 from nas.study.trial import TrialState
@@ -21,7 +20,7 @@ from nas.training.loop.memory_batches import Feed
 from nas.training.loop.session import Session
 from nas.training.loop.stopwatch import stopwatch
 from tests.memory_store import MemoryStore
-from tests.studies import WalkSampler, fixed_spec, small_spec
+from tests.studies import WalkSampler, fixed_spec, run_serial, small_spec
 from tests.training.nets import RECIPE, coloured_task, small_layers
 
 CPU = torch.device("cpu")

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nas.tuner.fair_shares import QUANTUM_SECONDS, Claim, fair_shares
-from nas.tuner.sharing import Shares
+from nas.tuner.sharing import QUANTUM_SECONDS, Claim, Shares, fair_shares
 
 CPU = (1.0, 0.0)
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas.feasible import BAND, Feasible
-from nas.samplers.crossover import crossed
 from nas.samplers.predictor.model import ModelPoints
+from nas.samplers.random import crossed
 from nas.space import Architecture
 
 _DRAWN = 800  # plus a quarter as many in the band

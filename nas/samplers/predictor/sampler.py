@@ -1,8 +1,8 @@
 """The predictor sampler: learns from measurements, and proposes the largest expected gain.
 
 The first proposals cover the range of costs (`nas.samplers.random.stratified`); there are fewer of
-them in a study that learns from earlier ones (`nas.samplers.earlier_studies`). Then a surrogate is
-fitted to the finished trials, and two criteria alternate: the expected gain of the best network
+them in a study that learns from earlier ones (`nas.samplers.random`). Then a surrogate is
+fitted to the finished trials, and two criteria alternate: the expected gain for the best network
 under the ceiling, and the expected growth of the front, until the latter is negligible. Running
 trials count as measured at their estimated values, so that parallel workers train different
 networks. Gains are relative to the trials of the study itself: a network that only an earlier study
@@ -14,18 +14,13 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from nas.feasible import Feasible
-from nas.samplers.earlier_studies import fitting, num_starts
-from nas.samplers.history_prefix import begins_with
 from nas.samplers.predictor.blas_threads import on_one_thread
 from nas.samplers.predictor.candidate_pool import CandidatePool
 from nas.samplers.predictor.features import Column, Features, Floats
-from nas.samplers.predictor.history import Seen, read_history
+from nas.samplers.predictor.history import Coder, Seen, observe, read_history
 from nas.samplers.predictor.model import MOST, GoalObservations, Model, ModelPoints, Posterior
-from nas.samplers.predictor.observations import observe
-from nas.samplers.predictor.points import Coder
-from nas.samplers.predictor.refit_schedule import fitted_count
-from nas.samplers.random import stratified
-from nas.samplers.without_model import BelievesObservations as Measured
+from nas.samplers.random import BelievesObservations as Measured
+from nas.samplers.random import begins_with, fitting, num_starts, stratified
 from nas.space import Architecture
 from nas.stats import log_losses, loss_of_log, non_dominated, thinned
 from nas.study import Objective, Trial, TrialState
@@ -171,3 +166,24 @@ def _informative(finished: Sequence[Trial], losses: Floats, used: Floats) -> lis
 def _padded(best: "np.ndarray[tuple[int], np.dtype[np.int64]]", length: int) -> list[int]:
     rows = [int(index) for index in best]
     return (rows * (1 + length // max(1, len(rows))))[:length]
+
+
+_FIRST = 6
+_GROWTH = 1.15
+
+
+def fitted_count(finished: int, settled: int) -> int:
+    """Return the number of `finished` trials, in order, to which the parameters are fitted.
+
+    Only the first `settled` trials are used, among which no later result is inserted, unless a slow
+    trial precedes more than half of the finished ones.
+    """
+    return _last_refit(settled if 2 * settled >= finished else finished)
+
+
+def _last_refit(count: int) -> int:
+    """Return the last count, not above `count`, at which the parameters are fitted."""
+    at = _FIRST
+    while (following := max(at + 1, int(at * _GROWTH))) <= count:
+        at = following
+    return at

@@ -38,7 +38,7 @@ def covering_pieces(costs: CostModel, rng: np.random.Generator) -> list[Piece]:
     if isinstance(costs.space.kind, NetworkKind):
         chosen = _whole_networks(costs, rng)
     else:
-        table = OptionTable(_with_latency(costs))
+        table = OptionTable(replace(costs, table=_Collector()))
         chosen = [*_ends(costs, table), *_covering(list(_stages(costs, table, rng)), rng)]
     return [chosen[index] for index in rng.permutation(len(chosen))]
 
@@ -74,11 +74,6 @@ class _Collector:
         """Record the units of `layers`."""
         self.keys |= {unit.key for unit in latency_units(layers)}
         return 0
-
-
-def _with_latency(costs: CostModel) -> CostModel:
-    """Return a model of the same space that distinguishes networks of different latency."""
-    return replace(costs, table=_Collector())
 
 
 def _whole_networks(costs: CostModel, rng: np.random.Generator) -> list[Piece]:

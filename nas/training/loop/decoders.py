@@ -136,11 +136,6 @@ def use_processes(count: int) -> None:
     _wanted = count
 
 
-def processes_in_use() -> int:
-    """Return the number of decoder processes that `use_processes` set."""
-    return _wanted
-
-
 def decoders() -> Decoders:
     """Return the decoders of this process.
 

@@ -35,12 +35,11 @@ from nas.training.loop.decoders import lost_decoders_named
 from nas.training.loop.devices import default_device
 from nas.training.loop.epoch import EpochResult, EpochState
 from nas.training.loop.memory_batches import NO_AUGMENTATION, Feed
-from nas.training.loop.optimiser import make_optimiser
+from nas.training.loop.optimiser import Average, make_optimiser
 from nas.training.loop.recipe import Recipe
 from nas.training.loop.stopwatch import Stopwatch, stopwatch
 from nas.training.loop.streamed_batches import StreamFeed
 from nas.training.loop.teaching import Teaching
-from nas.training.loop.weight_average import Average
 from nas.training.network.module import Network, build
 from nas.training.network.weights_file import load_fitting, load_weights, save_weights
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from nas.errors import TaskError
-from nas.study.data_identity import DataIdentity
 from nas.study.evaluator import TrialError, WorkerPlan
+from nas.study.spec_parts import DataIdentity
 from nas.training.data import load_study_task, load_task
 from nas.training.evaluator import TrainingEvaluator
 from tests.messages import carries, carrying

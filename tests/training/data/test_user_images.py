@@ -14,9 +14,8 @@ from PIL import Image
 from nas.errors import TaskError
 from nas.space.layers import Shape
 from nas.training.data import Files, Split, load_task
-from nas.training.data.colour import jitter
 from nas.training.loop.recipe import load_recipe
-from nas.training.loop.streamed_batches import StreamFeed
+from nas.training.loop.streamed_batches import StreamFeed, jitter
 from tests.messages import carries
 from tests.training.data.pictures import write_folder, write_parquet
 from tests.training.data.refusals import refused

@@ -12,7 +12,7 @@ from PIL import Image
 from nas.dashboards.reader import Reader
 from nas.figures import write_report
 from nas.metrics import DETECTION
-from nas.results import Picture, Pictures, StudyResults, study_view
+from nas.results import Picture, Pictures, StudyResults
 from nas.store import (
     EXAMPLES_FOLDER,
     EXAMPLES_REPORT,
@@ -23,9 +23,9 @@ from nas.store import (
 from nas.training import Session, build, drawn_examples
 from nas.training.data import load_task
 from nas.training.network.weights_file import save_weights
-from nas.workflows.examples import record_examples
+from nas.workflows.finish_study import record_examples
 from tests.figures.stored import store_study
-from tests.studies import complete_trial, small_spec
+from tests.studies import complete_trial, small_spec, study_view
 from tests.training.detection.coco_sets import coco_set
 from tests.training.detection.test_training import RECIPE, session
 
