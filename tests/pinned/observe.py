@@ -24,7 +24,7 @@ HERE = Path(__file__).parent
 PINNED = HERE / "pinned.json"
 STUDY = "igcv3-20m-madds-digits"
 SAMPLERS = ("predictor", "evolution", "random", "tpe", "nsga2", "nsga3", "gp")
-TRAININGS = range(1, 17)
+TRAININGS = range(1, 13)
 EXPORTED = {
     "igcv1": "igcv1-plain-l24m2-d8",
     "igcv2": "igcv2-rule-1.0",
