@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,22 +54,22 @@ def test_known_networks_are_bit_identical_where_only_torch_is_installed(tmp_path
     folders = []
     for name, shape in zip(builtin_names(), itertools.cycle(SHAPES), strict=False):
         space = load_space(name)
-        for text in [each.name for each in space.published[:2]]:
-            folder = tmp_path / text
-            folder.mkdir()
-            request = make_trained(space, text, folder / "weights.safetensors", shape)
-            (folder / "network.py").write_text(write_source(request, request.layers()))
-            images = torch.randint(0, 256, (3, *shape), dtype=torch.uint8)
-            prepared = (images.float() / 255 - 0.25) / 0.5
-            network = build(request.layers()).eval()
-            randomise(network)
-            save_file(network.state_dict(), folder / "weights.safetensors")
-            with torch.inference_mode():
-                logits = network(prepared)
-            assert logits.std() > 0
-            case = {"images": images, "prepared": prepared, "logits": logits}
-            torch.save(case, folder / "case.pt")
-            folders.append(folder)
+        text = space.published[0].name
+        folder = tmp_path / text
+        folder.mkdir()
+        request = make_trained(space, text, folder / "weights.safetensors", shape)
+        (folder / "network.py").write_text(write_source(request, request.layers()))
+        images = torch.randint(0, 256, (3, *shape), dtype=torch.uint8)
+        prepared = (images.float() / 255 - 0.25) / 0.5
+        network = build(request.layers()).eval()
+        randomise(network)
+        save_file(network.state_dict(), folder / "weights.safetensors")
+        with torch.inference_mode():
+            logits = network(prepared)
+        assert logits.std() > 0
+        case = {"images": images, "prepared": prepared, "logits": logits}
+        torch.save(case, folder / "case.pt")
+        folders.append(folder)
     assert_clean(*(folder / "network.py" for folder in folders))
     done = subprocess.run(
         [sys.executable, "-I", "-c", FRESH, *map(str, folders)],
@@ -93,11 +94,17 @@ def assert_identical(request: ExportRequest, folder: Path, seed: int) -> None:
         assert torch.equal(found, network(images))
 
 
+@cache
+def unlimited(name: str) -> FeasibleSpace:
+    """Return a built-in space without a budget."""
+    return FeasibleSpace(CostModel(load_space(name)), ())
+
+
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("name", STAGED)
 def test_random_networks_are_bit_identical(name: str, tmp_path: Path, seed: int) -> None:
     space, rng = load_space(name), np.random.default_rng(seed)
-    member = FeasibleSpace(CostModel(space), ()).sample(rng)
+    member = unlimited(name).sample(rng)
     assert member is not None
     shape = Shape(int(rng.integers(1, 4)), int(rng.integers(8, 40)), int(rng.integers(8, 40)))
     request = ExportRequest(
