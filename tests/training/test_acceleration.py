@@ -111,7 +111,8 @@ def test_a_trial_is_the_same_without_it_but_for_rounding(
         epochs = [e for e in make(plan).evaluate(job) if hasattr(e, "train_loss")]
         errors.append([epoch.train_loss for epoch in epochs])
         assert bool(plain_reasons([epochs[-1].profile])) == bool(mode)
-    assert errors[0] == pytest.approx(errors[1], rel=1e-2)
+    assert errors[0][0] == pytest.approx(errors[1][0], rel=1e-2)
+    assert errors[0] == pytest.approx(errors[1], rel=5e-2)  # rounding errors grow over the epochs
 
 
 @needs_compiler
