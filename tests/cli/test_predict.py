@@ -19,6 +19,7 @@ from nas.training.network.module import build
 from nas.training.prediction import network_input
 from tests.cli.runner import Shell
 from tests.exports.small_networks import SMALL, SMALL_ARCHITECTURE, make_trained
+from tests.messages import carries
 
 KINDS = ("cat", "dog", "eel")
 
@@ -113,7 +114,7 @@ def test_settings_without_effect_are_refused(
 def test_what_cannot_be_run_is_refused(
     nas: Shell, classifier: Path, image: Path, tmp_path: Path
 ) -> None:
-    assert "no export" in nas.refused("predict", str(tmp_path), str(image))
+    assert carries(nas.refused("predict", str(tmp_path), str(image)), f"{tmp_path} … card.json")
     assert "cannot be read" in nas.refused("predict", str(classifier), "none.png")
     (tmp_path / "text.png").write_text("no image")
     assert "not a readable image" in nas.refused(
