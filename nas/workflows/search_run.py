@@ -208,13 +208,15 @@ def finish(
 
 
 @contextmanager
-def _interrupted_by_errors(store: Store, name: str) -> Iterator[None]:
-    """Record a study as interrupted, not as running, if the block raises an error."""
+def _interrupted_by_errors(
+    store: Store, name: str, *failures: type[BaseException]
+) -> Iterator[None]:
+    """Record a study as interrupted if the block raises an error, or as failed by `failures`."""
     try:
         yield
-    except BaseException:
+    except BaseException as error:
         with suppress(StoreError):  # if the database is unreachable, the first error says so
-            store.set_state(name, "INTERRUPTED")
+            store.set_state(name, "FAILED" if isinstance(error, failures) else "INTERRUPTED")
         raise
 
 
@@ -304,13 +306,8 @@ def measure(
     if retry_failed:
         study.retry_failed()
     store.set_state(name, "RUNNING")
-    try:
+    with _interrupted_by_errors(store, name, StudyFailedError):
         interrupted, seconds = _run(store, study, ready, run, files, on_event)
-    except BaseException as error:
-        with suppress(StoreError):  # if the database is unreachable, the first error says so
-            failed = isinstance(error, StudyFailedError)
-            store.set_state(name, "FAILED" if failed else "INTERRUPTED")
-        raise
     if interrupted:
         with suppress(StoreError):
             store.set_state(name, "INTERRUPTED")
