@@ -40,7 +40,7 @@ def test_lines_end_alike(end: str) -> None:
         ("name = 1".encode("utf-16-le"), ["UTF-16", "mark"]),
         ("name = 1".encode("utf-16-be"), ["UTF-16", "mark"]),
         (b"abc\0def", ["zero bytes"]),
-        (codecs.BOM_UTF16_LE + b"a\0b", ["UTF-16-LE", "mark", "ends within"]),
+        (codecs.BOM_UTF16_LE + b"a\0b", ["UTF-16-LE", "byte-order mark", "ends within"]),
         ("é".encode()[:1], ["UTF-8", "ends within"]),
         (b"\x89PNG\r\n", ["0x89"]),
     ],
