@@ -45,7 +45,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
 	@echo "installing into .venv: 7 GB, most of it PyTorch; this takes some minutes"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[dev]'
+	@# pip compiles with one core. Some packages contain files of Python 2, which do not compile.
+	@$(BIN)/python -m compileall -qq -j 0 .venv/lib || true
 	touch $@
 
 clean:
