@@ -182,7 +182,7 @@ def test_small_images_keep_two_strides() -> None:
     assert adapt(space_named("igcv1-imagenet"), Shape(3, 224, 224)).total == 32
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.sampled_from(SPACES), seeds, shapes, st.integers(2, 50))
 def test_three_counts_agree(name: str, seed: int, shape: Shape, classes: int) -> None:
     assert_counted_thrice(space_named(name), seed, shape, classes)

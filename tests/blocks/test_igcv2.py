@@ -165,7 +165,7 @@ def test_small_images_keep_two_strides() -> None:
     assert adapt(SPACE, Shape(3, 32, 32)).total == 4
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seeds, shapes, st.integers(2, 50))
 def test_three_counts_agree(seed: int, shape: Shape, classes: int) -> None:
     assert_counted_thrice(SPACE, seed, shape, classes)

@@ -162,7 +162,7 @@ def test_cifar_images_keep_the_strides_of_the_authors() -> None:
     assert (adaptation.stem, adaptation.stages) == (1, (1, 1, 2, 2, 1, 1, 1))
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seeds, shapes, st.integers(2, 50))
 def test_three_counts_agree(seed: int, shape: Shape, classes: int) -> None:
     assert_counted_thrice(SPACE, seed, shape, classes)

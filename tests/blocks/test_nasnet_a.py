@@ -207,13 +207,13 @@ def test_small_images_keep_the_last_two_strides() -> None:
     assert adapt(SPACE, SPACE.deployment).total == 32
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(seeds, shapes, st.integers(2, 50))
 def test_three_counts_agree(seed: int, shape: Shape, classes: int) -> None:
     assert_counted_thrice(SPACE, seed, shape, classes)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seeds, shapes)
 def test_three_counts_agree_in_a_space_of_a_user(seed: int, shape: Shape) -> None:
     assert_counted_thrice(SMALL_SPACE, seed, shape, 7)

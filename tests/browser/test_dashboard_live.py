@@ -112,6 +112,7 @@ def test_the_page_shows_the_study_and_a_click_a_trial_and_it_asks_only_its_own_s
     assert seen.complaints == []
 
 
+@pytest.mark.slow
 def test_networks_are_pinned_at_once_and_kept_in_the_address(visit: Any, address: str) -> None:
     one, other = VIEW.group(PointGroup.FRONT)[:2]
     seen = drawn(visit(f"{address}{STUDY}?with=none"))
@@ -140,6 +141,7 @@ def test_networks_are_pinned_at_once_and_kept_in_the_address(visit: Any, address
     assert seen.complaints == []
 
 
+@pytest.mark.slow
 def test_the_theme_is_chosen_by_keyboard_at_once_and_kept_in_the_address(
     visit: Any, address: str
 ) -> None:
@@ -209,6 +211,7 @@ def test_a_new_trial_appears_by_itself_and_a_lost_database_is_said(
     seen.page.wait_for_selector("#status:has-text('read at')", timeout=15_000)
 
 
+@pytest.mark.slow
 def test_a_missing_page_leads_to_the_list_which_is_searched_and_leads_to_a_study(
     visit: Any, own_address: str, own: Path
 ) -> None:

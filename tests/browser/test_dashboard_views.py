@@ -85,6 +85,7 @@ def test_studies_are_overlaid_and_a_click_on_another_one_opens_it(visit: Any, ad
     assert seen.complaints == []
 
 
+@pytest.mark.slow
 def test_a_brush_keeps_its_trials_in_every_view_and_in_the_address(
     visit: Any, address: str
 ) -> None:
@@ -118,6 +119,7 @@ def test_a_brush_keeps_its_trials_in_every_view_and_in_the_address(
     assert seen.complaints == []
 
 
+@pytest.mark.slow
 def test_a_study_that_cannot_be_overlaid_is_said_and_the_rest_is_drawn_and_filtered(
     visit: Any, address: str
 ) -> None:
@@ -162,6 +164,7 @@ def test_the_list_is_sorted_by_a_heading_and_has_the_times_of_the_reader(
     assert seen.complaints == []
 
 
+@pytest.mark.slow
 def test_the_address_opens_a_trial_which_without_weights_offers_its_source_alone(
     visit: Any, address: str
 ) -> None:

@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 ROWS = "document.querySelectorAll('#table tbody tr').length"
 
 
+@pytest.mark.slow
 def test_trials_of_a_running_search_appear_by_themselves(visit: Any, tmp_path: Path) -> None:
     (tmp_path / "tiny.toml").write_text(TINY)
     driver = Driver(

@@ -31,6 +31,7 @@ RESUME = ("resume", "own", "--results", "my results", "--db", "a b.db")
 CONTINUE = "Continue with: nas resume own --results 'my results' --db 'a b.db'\n"
 
 
+@pytest.mark.slow
 def test_each_signal_in_the_report_stage_ends_with_the_resume_line(place: Path) -> None:
     words = ["--epochs", "1", "--results", "my results", "--db", "a b.db"]
     driver = Driver(place, *TRAIN, *words)
@@ -89,7 +90,9 @@ def test_a_terminal_that_closes_interrupts_the_study_and_keeps_it(place: Path) -
     assert json.loads(checkpoint.read_text())["begun"]["steps"] > 0  # its workers lived on to save
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR1])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGUSR1]
+)
 def test_a_signal_before_the_study_exists_leaves_nothing(place: Path, number: int) -> None:
     driver = Driver(place, *TRAIN, "--epochs", "500")
     status = Path(f"/proc/{driver.process.pid}/status")

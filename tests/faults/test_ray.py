@@ -26,7 +26,9 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("component", ["gcs/gcs_server", "raylet/raylet"])
+@pytest.mark.parametrize(
+    "component", ["gcs/gcs_server", pytest.param("raylet/raylet", marks=pytest.mark.slow)]
+)
 def test_a_lost_ray_ends_the_run_and_blames_no_trial(place: Path, component: str) -> None:
     words = ["--space", "tiny.toml", "--arch", ARCH, "--limit", "60", "--epochs", "5000"]
     driver = Driver(place, "train", *words, "--name", "own", "--db", "x.db")

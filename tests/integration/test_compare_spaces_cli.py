@@ -46,6 +46,7 @@ def test_spaces_are_drawn_trained_and_compared(directory: Path) -> None:
     assert found["statements"][0] in out
 
 
+@pytest.mark.slow
 def test_a_choice_is_varied_in_pairs_from_one_seed(directory: Path) -> None:
     words = ("compare-spaces", "rich.toml", "--vary", "g2=1,4", *TRAINED, "-n", "6", "--json")
     done = call_here(directory, *words)

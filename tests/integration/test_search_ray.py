@@ -50,6 +50,7 @@ def searched(
     return study
 
 
+@pytest.mark.slow
 def test_one_worker_and_one_seed_give_the_same_study(cluster: None, tmp_path: Path) -> None:
     found = []
     for turn in ("a", "b"):
@@ -201,6 +202,7 @@ def gone(driver: Driver, within: float = 10.0) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_a_second_interrupt_ends_at_once(tmp_path: Path) -> None:
     driver = Driver(tmp_path, candidates=50, seconds=0.3, faults={0: "kill-once"})
     driver.until("requeued 0", 1)  # Ray would report the worker that died

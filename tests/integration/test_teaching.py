@@ -149,6 +149,7 @@ def _best(study: str) -> int:
     return best.number
 
 
+@pytest.mark.slow
 def test_a_network_that_is_taught_otherwise_is_compared_with_a_rival(nas: Shell) -> None:
     rival = "depth=1,width=16,expansion=1,g1=1,g2=1,relu=depthwise,permute2=no"
     other = ["--set", "teacher_weight=0.5", "--set", "teacher_temperature=2", "--no-export"]

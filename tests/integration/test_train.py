@@ -15,7 +15,7 @@ from nas.store import open_store
 from nas.study import Outcome, Trial, TrialState
 from nas.training import load_recipe
 from tests.classified import classified
-from tests.cli.runner import Driver, Shell
+from tests.cli.runner import Driver, Shell, call_here
 from tests.cli.test_networks import WORDS
 from tests.cli.test_networks import trials as trials
 from tests.cli.test_train import ARCH, OTHER, SPACE, words
@@ -62,8 +62,25 @@ def curve(trial: Trial) -> Curve:
     return [(m.epoch, *m.metrics.values(), m.train_loss) for m in trial.measurements]
 
 
-def test_seeds_and_a_rival_are_trained_compared_shown_and_exported(nas: Shell, place: Path) -> None:
-    found = trained(nas, "--seeds", "2", "--against", OTHER, "--profile", "--export", "--name", "t")
+QUICK = ("--epochs", "1", "--limit", "50", "--no-export", "--set", "bn_batches=2", "--json")
+
+
+@pytest.fixture(scope="module")
+def first(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """The folder of a study `t` of two networks with two seeds each, and what it printed."""
+    folder = tmp_path_factory.mktemp("first")
+    (folder / "tiny.toml").write_text(SPACE)
+    more = ("--json", "--seeds", "2", "--against", OTHER, "--profile", "--export", "--name", "t")
+    called = call_here(folder, *words(*more))
+    assert called.code == 0, called.err
+    return folder, json.loads(called.out)
+
+
+def test_seeds_and_a_rival_are_trained_compared_shown_and_exported(
+    nas: Shell, first: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    place, found = first
+    monkeypatch.chdir(place)
     assert [network["architecture"] for network in found["networks"]] == [ARCH, OTHER]
     for network in found["networks"]:
         assert [run["seed"] for run in network["runs"]] == [0, 1]
@@ -76,16 +93,16 @@ def test_seeds_and_a_rival_are_trained_compared_shown_and_exported(nas: Shell, p
     (verdict,) = found["verdicts"]
     assert "359 images" in verdict
     assert not list((place / "nas-results" / "t").glob("trial-*/"))  # no checkpoint is left
-    first = found["networks"][0]
-    best = min(first["runs"], key=lambda run: run["validation"]["top1_error"])
+    best = min(found["networks"][0]["runs"], key=lambda run: run["validation"]["top1_error"])
     card = json.loads((place / "nas-results" / "t" / "best" / "card.json").read_text())
     assert card["training"]["trial_seed"] == best["seed"]
     scores = card["training"]["exported_weights"]
     assert scores["test"]["top1_error"] == best["test"]["top1_error"]
     assert card["training"]["scores"]["test"]["seeds"] == 2
-    assert nas("export", "t", "--best", "-o", "again").code == 0
-    again = json.loads((place / "again" / "card.json").read_text())
-    assert again["training"]["trial_seed"] == best["seed"]
+    again = tmp_path / "again"
+    assert nas("export", "t", "--best", "-o", str(again), "--format", "weights").code == 0
+    exported = json.loads((again / "card.json").read_text())
+    assert exported["training"]["trial_seed"] == best["seed"]
     page = (place / "nas-results" / "t" / "report.html").read_text()
     for heading in ("Learning curves", "Confusion on the test split", "Most frequent mistakes"):
         assert heading in page
@@ -94,43 +111,45 @@ def test_seeds_and_a_rival_are_trained_compared_shown_and_exported(nas: Shell, p
     shown = nas("show", "t")
     assert ARCH in shown.out
     assert "seed 2 of trial 0" in shown.out
-    (row,) = json.loads(nas("list", "--json").out)
-    assert (row["kind"], row["study"], row["state"]) == ("training", "t", "complete")
+    row = next(row for row in json.loads(nas("list", "--json").out) if row["study"] == "t")
+    assert (row["kind"], row["state"]) == ("training", "complete")
     assert "time of the parts of 4 trials" in nas("show", "t", "--profile").out
 
 
-def test_an_equal_training_is_reused_and_only_further_seeds_are_trained(nas: Shell) -> None:
-    one = trained(nas, "--name", "one")["networks"][0]["runs"]
-    both = trained(nas, "--seeds", "2", "--against", OTHER, "--name", "more")["networks"]
-    more = both[0]["runs"]
-    assert [run["origin"] for run in more] == ["one/0", None]
-    assert more[0]["test"] == one[0]["test"]
-    assert [run["origin"] for run in both[1]["runs"]] == [None, None]
-    against = trained(nas, "--against", "one", "--name", "rival", arch=OTHER)
-    assert [network["name"] for network in against["networks"]][
-        1
-    ] == f"tiny-{recorded('one')[0].arch_id}"
-    assert [run["origin"] for run in against["networks"][1]["runs"]] == ["one/0"]
+def test_an_equal_training_is_reused_and_only_further_seeds_are_trained(
+    nas: Shell, first: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, found = first
+    monkeypatch.chdir(folder)
+    (network,) = trained(nas, "--seeds", "3", "--name", "more")["networks"]
+    before = found["networks"][0]["runs"]
+    assert [run["origin"] and run["origin"][:2] for run in network["runs"]] == ["t/", "t/", None]
+    assert [run["test"] for run in network["runs"][:2]] == [run["test"] for run in before]
+    against = trained(nas, "--against", "more", "--name", "rival", arch=OTHER)
+    other, rival = against["networks"]
+    assert rival["name"] == f"tiny-{recorded('more')[0].arch_id}"
+    assert [run["origin"][:2] for run in other["runs"]] == ["t/"]
+    assert [run["origin"] for run in rival["runs"]] == ["t/0"]
     assert "one seed only" in against["verdicts"][0]
 
 
-def test_a_variant_with_a_stem_of_its_own_is_trained_as_it_is(nas: Shell) -> None:
-    known = ["--arch", "igcv3-d-0.25-os", "--against", "igcv3-d-0.5-os"]
-    quick = ["--epochs", "1", "--limit", "50", "--set", "bn_batches=2", "--no-export", "--json"]
-    called = nas("train", *known, *quick, "--name", "stems")
+def test_a_variant_has_its_own_stem_and_the_stated_strides(nas: Shell) -> None:
+    strides = ["--task-strides", "1,1,1,2,2,1,1,1"]
+    known = ["--arch", "igcv3-d-0.25-os", "--against", "igcv3-d-0.5-os", *strides]
+    called = nas("train", *known, *QUICK[:-1], "--name", "stems")
     assert called.code == 0, called.err
-    costs = [one["cost"]["deployment"]["madds"] for one in json.loads(called.out)["networks"]]
-    assert costs == [34_044_144, 96_913_888]  # with stems of 8 and 16 channels
+    assert "1x8x8: strides 1,1,1,2,2,1,1,1" in called.out
+    costs = [34_044_144, 96_913_888]  # with stems of 8 and 16 channels
     assert [trial.counted and trial.counted.madds for trial in recorded("stems")] == costs
-    called = nas("train", "stems", "--best", *quick, "--name", "again")
+    called = nas("train", "stems", "--best", *QUICK, "--name", "again")
     assert called.code == 0, called.err
-    network = json.loads(called.out)["networks"][0]
-    assert (network["name"], network["origin"]) == ("igcv3-d-0.25-os", "stems#0")
-    assert [run["origin"] for run in network["runs"]] == ["stems/0"]
-    assert network["cost"]["deployment"]["madds"] == costs[0]
-
-
-QUICK = ("--epochs", "1", "--limit", "50", "--no-export", "--set", "bn_batches=2", "--json")
+    (network,) = json.loads(called.out)["networks"]
+    best = int(network["origin"].removeprefix("stems#"))
+    assert network["name"] == ("igcv3-d-0.25-os", "igcv3-d-0.5-os")[best]
+    assert [run["origin"] for run in network["runs"]] == [f"stems/{best}"]
+    assert network["cost"]["deployment"]["madds"] == costs[best]
+    assert network["cost"]["task"]["strides"] == "1,1,1,2,2,1,1,1"
+    assert network["cost"]["deployment"]["strides"] == "2,1,2,2,2,1,2,1"
 
 
 def test_trials_of_a_study_are_trained_and_compared_alike(nas: Shell, trials: list[Trial]) -> None:
@@ -141,6 +160,7 @@ def test_trials_of_a_study_are_trained_and_compared_alike(nas: Shell, trials: li
     assert [row["origin"] for row in networks] == ["two#1", "two#0"]
 
 
+@pytest.mark.slow
 def test_strides_of_a_study_are_not_those_of_another_space(nas: Shell, place: Path) -> None:
     spec = replace(
         spec_of("random", 2), name="stated", more_spaces=(), task="digits", strides=(2, 2, 2),
@@ -166,17 +186,7 @@ def test_strides_of_a_study_are_not_those_of_another_space(nas: Shell, place: Pa
     assert not (place / "nas-results" / "p").exists()
 
 
-def test_strides_on_the_images_are_told_and_kept(nas: Shell) -> None:
-    known = ["--arch", "igcv3-d-0.25-os", "--task-strides", "1,1,1,2,2,1,1,1"]
-    called = nas("train", *known, *QUICK[:-1], "--name", "stated")
-    assert called.code == 0, called.err
-    assert "1x8x8: strides 1,1,1,2,2,1,1,1" in called.out
-    (network,) = json.loads(nas("train", *known, *QUICK).out)["networks"]
-    assert network["cost"]["task"]["strides"] == "1,1,1,2,2,1,1,1"
-    assert network["runs"][0]["origin"] == "stated/0"
-    assert network["cost"]["deployment"]["strides"] == "2,1,2,2,2,1,2,1"
-
-
+@pytest.mark.slow
 def test_a_folder_of_ones_own_that_changes(nas: Shell, place: Path) -> None:
     write_folder(place / "images", ("owl", "cat"), side=20)
     data = ["--data", "images", "--set", "batch_size=8"]

@@ -60,12 +60,13 @@ def test_draws_within_a_stratum_are_uniform() -> None:
     part = feasible_of(spec_of("matched", 10, budget=parse_budgets(["0.7M-flops"]))).part(0)
     sampler, rng = CostMatchedSampler(part, ()), np.random.default_rng(0)
     wanted = sampler.strata[0]
-    members = set()
-    for _ in range(6000):
-        drawn = part.sample(rng)
-        if stratum_of(part.used(part.cost(drawn))) == wanted:
-            members.add(drawn.arch_id)
-    seen = Counter(part.sample(rng, *edges(wanted)).arch_id for _ in range(40 * len(members)))
+    members = {
+        drawn.arch_id
+        for drawn in part.sample_many(rng, 6000)
+        if stratum_of(part.used(part.cost(drawn))) == wanted
+    }
+    drawn = part.sample_many(rng, 40 * len(members), *edges(wanted))
+    seen = Counter(member.arch_id for member in drawn)
     assert set(seen) == members
     statistic = sum((seen[each] - 40) ** 2 / 40 for each in members)
     freedom = len(members) - 1
