@@ -90,13 +90,10 @@ def stored(directory: Path) -> dict[str, Any]:
     }
 
 
-def exports(directory: Path) -> dict[str, Any]:
-    """Return, for one small network of each family, the digest of its source and its outputs."""
-    return {space: _export(directory / space, space, arch) for space, arch in EXPORTED.items()}
-
-
-def _export(directory: Path, space: str, arch: str) -> dict[str, Any]:
-    nas("export", "--space", space, "--arch", arch, "--input", "3x32x32", "-o", str(directory))
+def exported(directory: Path, space: str) -> dict[str, Any]:
+    """Return the digest of the source of a small network of a family, and its outputs."""
+    words = ("--space", space, "--arch", EXPORTED[space], "--input", "3x32x32")
+    nas("export", *words, "--format", "source", "--format", "onnx", "-o", str(directory))
     session = onnxruntime.InferenceSession(directory / "network.onnx")
     shape = session.get_inputs()[0].shape[1:]
     images = np.random.default_rng(0).standard_normal((2, *shape)).astype(np.float32)
@@ -128,7 +125,7 @@ def observe() -> dict[str, Any]:
             "costs": costs(),
             "proposals": proposals(directory),
             "stored": stored(directory),
-            "exports": exports(directory),
+            "exports": {space: exported(directory / space, space) for space in EXPORTED},
         }
 
 

@@ -22,9 +22,15 @@ def test_a_stored_study(tmp_path: Path) -> None:
     assert observe.stored(tmp_path) == PINNED["stored"]
 
 
-def test_exports(tmp_path: Path) -> None:
-    found = observe.exports(tmp_path)
-    for name, pinned in PINNED["exports"].items():
-        assert found[name]["source"] == pinned["source"], name
-        for row, expected in zip(found[name]["outputs"], pinned["outputs"], strict=True):
-            assert row == pytest.approx(expected, abs=2e-3), name
+@pytest.mark.parametrize(
+    "space",
+    [
+        space if space in ("igcv3", "igcv1") else pytest.param(space, marks=pytest.mark.slow)
+        for space in observe.EXPORTED
+    ],
+)
+def test_exports(tmp_path: Path, space: str) -> None:
+    found, pinned = observe.exported(tmp_path, space), PINNED["exports"][space]
+    assert found["source"] == pinned["source"]
+    for row, expected in zip(found["outputs"], pinned["outputs"], strict=True):
+        assert row == pytest.approx(expected, abs=2e-3)

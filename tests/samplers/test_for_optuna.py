@@ -64,8 +64,8 @@ def test_nothing_over_the_budget_is_ever_proposed() -> None:
 
 
 def test_it_finds_a_better_network_than_random_search() -> None:
-    best = [run(budgeted(seed), 35).best_value for seed in range(3)]
-    drawn = [run(budgeted(seed, n_startup_trials=99), 35).best_value for seed in range(3)]
+    best = [run(budgeted(seed), 24).best_value for seed in range(2)]
+    drawn = [run(budgeted(seed, n_startup_trials=99), 24).best_value for seed in range(2)]
     assert np.mean(best) < np.mean(drawn)
 
 
