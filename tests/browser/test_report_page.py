@@ -47,7 +47,7 @@ def poll(page: Any, expression: Any, accept: Any) -> None:
     ("options", "surface"),
     [
         ({}, SURFACES["light"]),
-        ({"color_scheme": "dark", **PHONE}, SURFACES["dark"]),
+        pytest.param({"color_scheme": "dark", **PHONE}, SURFACES["dark"], marks=pytest.mark.slow),
     ],
 )
 def test_it_draws_all_figures_and_needs_nothing_else(
@@ -132,6 +132,7 @@ def test_a_heading_sorts_both_ways_by_value_with_unknown_values_last(
         assert keys[len(errors) :] == [""] * (len(VIEW.points) - len(errors))
 
 
+@pytest.mark.slow
 def test_many_points_are_drawn_within_the_policy_of_the_page(visit: Any, tmp_path: Path) -> None:
     trials = make_trials(SPEC)
     one = trials[VIEW.group(PointGroup.DOMINATED)[0].number]

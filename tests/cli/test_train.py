@@ -7,6 +7,8 @@ import pytest
 from nas.store import open_store
 from tests.cli.runner import Shell
 
+pytestmark = pytest.mark.usefixtures("ray_ahead")
+
 SPACE = """
 schema = 1
 name = "tiny"

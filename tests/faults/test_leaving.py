@@ -71,6 +71,7 @@ def resume_until_hung_up(place: Path) -> int:
     return called.code
 
 
+@pytest.mark.slow
 def test_a_terminal_that_closes_interrupts_the_study_and_keeps_it(place: Path) -> None:
     terminal, theirs = pty.openpty()
     process = subprocess.Popen(

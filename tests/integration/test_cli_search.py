@@ -190,10 +190,12 @@ def test_another_search_reuses_what_was_measured(plain: Searched) -> None:
     assert "learnt beforehand" not in done.out + shown
 
 
-def test_a_search_learns_from_another_under_any_budget(cluster: None, plain: Searched) -> None:
-    words = ["search", "--space", "my space.toml", "--budget", "1M-flops", "--trials", "2",
-             "--rungs", "1,2", "--seed", "4", "--max-concurrent", "1", "--confirm", "0",
-             "--no-published", "--format", "weights"]  # fmt: skip
+def test_a_search_of_seconds_learns_from_another_under_any_budget(
+    cluster: None, plain: Searched
+) -> None:
+    words = ["search", "--space", "my space.toml", "--budget", "1M-flops", "--time", "4s",
+             "--rungs", "1,2", "--seed", "4", "--max-concurrent", "1", "--confirm", "1",
+             "--seeds", "2", "--no-published", "--format", "weights"]  # fmt: skip
     learning = ["--learn-from", STUDY, "--study", "third", "--results", "third"]
     done = call_here(plain.directory, *words, *learning)
     assert (done.code, done.err) == (0, "")
@@ -206,8 +208,19 @@ def test_a_search_learns_from_another_under_any_budget(cluster: None, plain: Sea
         {"study": STUDY, "trainings": len(searched), "of": len(searched)}
     ]
     trials = stored(plain.database, "third")
-    assert sum(trial.candidate for trial in trials.values()) == 2
-    assert all(t.cost.madds <= 1_000_000 for t in trials.values() if t.candidate)
+    candidates = [trial for trial in trials.values() if trial.candidate]
+    assert candidates
+    assert all(trial.cost.madds <= 1_000_000 for trial in candidates)
+
+    # it ends by itself, confirms its best network, and stays ended
+    assert "started within 4.0 s" in " ".join(done.out.split())
+    assert "trials      started within 4" in shown
+    assert len(trials) == len(candidates) + 1
+    assert all(trial.state is not TrialState.FAILED for trial in trials.values())
+    assert f"{len(trials)}/{len(trials)} finished" in done.out
+    again = call_here(plain.directory, "resume", "third", "--json", "--results", "third")
+    assert again.code == 0, again
+    assert stored(plain.database, "third") == trials
 
 
 def test_a_study_without_a_comparable_training_is_refused_with_what_differs(

@@ -35,7 +35,7 @@ def troubled(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Trouble
     directory = tmp_path_factory.mktemp("troubled")
     database = directory / "mine.db"
     run = ("--db", "mine.db", "--results", "my results", "--max-concurrent", "1")
-    words = search_words("--study", "mine", "--trials", "5", "--rungs", "6")
+    words = search_words("--study", "mine", "--trials", "5", "--rungs", "6", "--limit", "300")
     first = begin(directory, *words, "--confirm", "0", "--dashboard", *run)
     until(first, "devices")  # it holds the study from here on
     busy = call_here(directory, "resume", "mine", *run)

@@ -76,6 +76,7 @@ print('state', study.state.value, other.name != study.name)
     assert any("floops" in line for line in said)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(280)
 def test_an_interrupted_cell_leaves_the_study_and_the_process_usable(
     cluster: None, tmp_path: Path
@@ -86,8 +87,8 @@ def test_an_interrupted_cell_leaves_the_study_and_the_process_usable(
         "    if isinstance(event, TrialFinished):\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n",
         "nas.search('tiny.toml', budget='1.5M-flops', task='digits', trials=3, epochs=1,"
-        " confirm=0, published=False, study='mine', run=nas.RunRequest(max_concurrent=1),"
-        " on_event=stop)",
+        " limit=100, confirm=0, published=False, study='mine',"
+        " run=nas.RunRequest(max_concurrent=1), on_event=stop)",
         "print('state', nas.open_study('mine').state.value)",
         "before = nas.open_study('mine').trials()",
         "study = nas.resume('mine')",

@@ -132,12 +132,14 @@ def test_every_output_shows_both_figures_by_the_same_words(nas: Shell, searched:
     )
 
 
-def test_a_training_that_is_taught_alike_is_reused_and_another_one_goes_on(
-    nas: Shell, searched: Path
-) -> None:
+def test_a_training_that_is_taught_alike_is_reused(nas: Shell) -> None:
     (network,) = document(nas, *TEACH, "--seeds", "2", "--name", "alike")["networks"]
     assert {run["origin"].partition("/")[0] for run in network["runs"]} == {"s-taught"}
     assert network["scratch_test_seeds"] == network["taught_test_seeds"] == 2
+
+
+@pytest.mark.slow
+def test_a_longer_taught_training_has_no_figure_from_scratch(nas: Shell) -> None:
     longer = document(nas, *TEACH, "--epochs", "3", "--no-export", "--name", "longer")
     assert longer["networks"][0]["scratch_top1_error"] is None  # not trained alike
     assert nas("resume", "longer", "--quiet").code == 0

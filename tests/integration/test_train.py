@@ -152,6 +152,7 @@ def test_a_variant_has_its_own_stem_and_the_stated_strides(nas: Shell) -> None:
     assert network["cost"]["deployment"]["strides"] == "2,1,2,2,2,1,2,1"
 
 
+@pytest.mark.slow
 def test_trials_of_a_study_are_trained_and_compared_alike(nas: Shell, trials: list[Trial]) -> None:
     called = nas("train", "two", "--best", "--against", "two#0", *QUICK)
     assert called.code == 0, called.err
