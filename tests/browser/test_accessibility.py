@@ -18,7 +18,7 @@ from tests.studies import study_view
 pytestmark = pytest.mark.browser
 
 SPEC = make_spec()
-TRIALS = make_trials(SPEC, candidates=16)
+TRIALS = make_trials(SPEC, candidates=40)
 FRONT = study_view(SPEC, TRIALS).group(PointGroup.FRONT)
 ONE, OTHER = (point.number for point in FRONT[:2])
 STUDY = f"study/{SPEC.name}/trial/{ONE}?compare={ONE}&compare={OTHER}"

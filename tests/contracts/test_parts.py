@@ -17,7 +17,13 @@ def test_a_block_kind(name: str) -> None:
     check_block_kind(load_space(SPACES[name]), draws=1)
 
 
-@pytest.mark.parametrize("name", SAMPLERS.names())
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name == "gp" else name
+        for name in SAMPLERS.names()
+    ],
+)
 def test_a_sampler(name: str) -> None:
     # A Gaussian process takes seconds; with ten trials, it models borrowed ones alone.
     check_sampler(name, trials=10 if name == "gp" else 12)

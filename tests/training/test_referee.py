@@ -20,7 +20,7 @@ SPACE = space_named("igcv3")
 inputs = st.builds(Shape, st.sampled_from([1, 3]), st.integers(5, 24), st.integers(5, 24))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(members(SPACE), inputs, st.integers(2, 100))
 def test_equals_the_closed_form(architecture: Any, shape: Shape, classes: int) -> None:
     layers = lower(SPACE, architecture, shape, classes)

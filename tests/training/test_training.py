@@ -52,7 +52,10 @@ def test_restored_sessions_are_exactly_those_that_went_through(
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
 
 
-@pytest.mark.parametrize("recipe", [RECIPE, replace(RICH, accumulation=2)])
+@pytest.mark.parametrize(
+    "recipe",
+    [pytest.param(RECIPE, marks=pytest.mark.slow), replace(RICH, accumulation=2)],
+)
 def test_an_epoch_that_was_interrupted_anywhere_continues_exactly(
     tmp_path: Path, recipe: Recipe
 ) -> None:
