@@ -179,7 +179,7 @@ def test_expansions_are_integers(expansion: Any) -> None:
 
 
 def test_trains() -> None:
-    text = "depth=1-2-2-2-2-1-1,width=16-24-32-64-96-160-320,expansion=0-6-6-6-6-6-6,kernel=3"
+    text = "depth=1-1-1-1-1-1-1,width=16-24-32-64-96-160-320,expansion=0-6-6-6-6-6-6,kernel=3"
     results = train_on_digits(SPACE, SPACE.parse(text), epochs=3)
     assert results[-1].train_loss < 2.0 < results[0].train_loss < 5
     assert results[-1].metrics["top1_error"] < 0.55

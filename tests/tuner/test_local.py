@@ -91,7 +91,6 @@ def test_workers_run_in_an_empty_directory_and_without_passwords(observed: Obser
     assert str(Path(sys.argv[0]).resolve().parent) not in elsewhere
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_no_other_machine_and_no_other_user_reaches_it() -> None:
     done = subprocess.run(
