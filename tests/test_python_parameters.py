@@ -6,8 +6,7 @@ from dataclasses import MISSING, fields
 
 import pytest
 
-import nas
-from nas.workflows import NetworkExportRequest, NetworkRequest, SearchRequest, TrainRequest
+from nas.workflows import NetworkExportRequest, NetworkRequest, SearchRequest, TrainRequest, api
 from nas.workflows.request import Request
 
 # These are no fields, or are converted: the network, its budget, and where and how a study runs.
@@ -18,10 +17,10 @@ EXPORTED = {"arch", "space", "directory"}
 @pytest.mark.parametrize(
     ("function", "requests", "converted"),
     [
-        (nas.search, [SearchRequest], CONVERTED),
-        (nas.train, [TrainRequest], CONVERTED),
-        (nas.compare_spaces, [SearchRequest], {*CONVERTED, "number", "vary"}),
-        (nas.export, [NetworkRequest, NetworkExportRequest], {*CONVERTED, *EXPORTED}),
+        (api.search, [SearchRequest], CONVERTED),
+        (api.train, [TrainRequest], CONVERTED),
+        (api.compare_spaces, [SearchRequest], {*CONVERTED, "number", "vary"}),
+        (api.export, [NetworkRequest, NetworkExportRequest], {*CONVERTED, *EXPORTED}),
     ],
 )
 def test_a_parameter_is_a_field_with_its_default(

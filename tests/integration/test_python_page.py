@@ -28,7 +28,7 @@ def shortened(code: str) -> str:
     code = code.replace('against="igcv3-w"', 'against="example"')
     code = code.replace('"igcv3-d-1.0", "igcv3-d"', '"igcv3-d-0.25-os", "igcv3-d"')
     code = re.sub(r'search\(\s*"igcv3"', 'search("tiny.toml"', code)
-    own = '["tiny.toml", "other.toml"], budget="1.5M-flops", task="digits", limit=100, number=2, '
+    own = '["tiny.toml", "other.toml"], budget="1.5M-flops", task="digits", limit=100, number=6, '
     return re.sub(r'\["igcv3", "mobilenetv2"\].*number=20, ', f"{own}{one}, ", code)
 
 
