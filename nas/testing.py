@@ -101,9 +101,9 @@ def _check_search(name: str, feasible: Feasible, trials: int, borrowed: Sequence
     again = sampler.propose([*borrowed, *first[:-1]], trials - 1, _draws(trials - 1))
     assert again == first[-1].architecture, "a new sampler continues with another architecture"
     complete = {trial.number for trial in first if trial.state is TrialState.COMPLETE}
-    believed = sampler.believe([*borrowed, *first])
-    assert set(believed) <= complete, "it estimates a loss of a trial that is not complete"
-    assert all(map(math.isfinite, believed.values())), "it estimates a loss that is not finite"
+    expected = sampler.expected_losses([*borrowed, *first])
+    assert set(expected) <= complete, "it estimates a loss of a trial that is not complete"
+    assert all(map(math.isfinite, expected.values())), "it estimates a loss that is not finite"
 
 
 def _search(name: str, feasible: Feasible, trials: int, borrowed: Sequence[Trial]) -> list[Trial]:

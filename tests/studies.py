@@ -94,7 +94,7 @@ class WalkSampler:
                 return at
         return None
 
-    def believe(self, history: Sequence[Trial]) -> dict[int, float]:
+    def expected_losses(self, history: Sequence[Trial]) -> dict[int, float]:
         """Believe the mean of what was observed and of all: half the luck is taken off."""
         done = [trial for trial in history if trial.candidate and trial.final]
         errors = {trial.number: trial.value("top1_error") or 0.0 for trial in done}

@@ -8,7 +8,7 @@ import pytest
 from nas.cost.budget import parse_budgets
 from nas.cost.model import CostModel
 from nas.feasible import FeasibleSpace
-from nas.feasible.encoding import DEAD, SpaceCoding
+from nas.feasible.encoding import INACTIVE, SpaceCoding
 from nas.space.architecture import Architecture
 from tests.members import space_named
 
@@ -33,7 +33,7 @@ def looked_up(coding: Any, architecture: Architecture) -> Any:
     return tuple(
         variable.values.index(by_name[variable.stage, variable.key])
         if by_name[variable.stage, variable.key] in variable.values
-        else DEAD
+        else INACTIVE
         for variable in coding.variables
     )
 
@@ -53,4 +53,4 @@ def test_codes_tell_1_from_true(drawn: list[Architecture]) -> None:
     theirs, ours = coding.encode(odd), coding.encode(even)
     differ = [one != two for one, two in zip(theirs, ours, strict=True)]
     assert sum(differ) == 1
-    assert theirs[differ.index(True)] == DEAD
+    assert theirs[differ.index(True)] == INACTIVE

@@ -60,7 +60,7 @@ def test_the_top_candidates_get_further_seeds_in_full_at_the_end() -> None:
 
 def test_the_sampler_says_which_are_the_top() -> None:
     class Contrary(WalkSampler):
-        def believe(self, history: Sequence[Trial]) -> dict[int, float]:
+        def expected_losses(self, history: Sequence[Trial]) -> dict[int, float]:
             self.told = history
             return {t.number: -(t.value("top1_error") or 0.0) for t in history if t.final}
 
@@ -74,7 +74,7 @@ def test_the_sampler_says_which_are_the_top() -> None:
     assert not any(t.replicate_of is not None for t in sampler.told)
 
 
-def test_what_is_not_believed_is_taken_as_observed() -> None:
+def test_a_loss_without_an_estimate_is_taken_as_observed() -> None:
     trials = [trial(0, 0.3), trial(1, 0.1), trial(2, 0.2), trial(3, 0.05, reference="small-plain"),
               trial(4, 0.01, state=TrialState.STOPPED)]  # fmt: skip
     spec = small_spec(confirm=2, seeds=2)

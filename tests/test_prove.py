@@ -60,7 +60,7 @@ class Planned:
         self.shown.append(history)
         return self._architectures[min(number, len(self._architectures) - 1)]
 
-    def believe(self, history: Sequence[Trial]) -> dict[int, float]:
+    def expected_losses(self, history: Sequence[Trial]) -> dict[int, float]:
         done = [trial for trial in history if trial.state is TrialState.COMPLETE]
         return {trial.number: trial.value("top1_error") for trial in done}
 

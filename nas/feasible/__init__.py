@@ -5,7 +5,7 @@ block kind plans whole networks. `FeasibleUnion` joins several spaces.
 """
 
 from nas.feasible.counting import Count
-from nas.feasible.encoding import DEAD, Variable
+from nas.feasible.encoding import INACTIVE, Variable
 from nas.feasible.histogram import Distribution, distribution
 from nas.feasible.listed import feasible_space, members
 from nas.feasible.port import BAND, NUM_STRATA, Feasible, edges, stratum_of

@@ -1,9 +1,9 @@
 """Encoding of architectures as rows of numbers, for samplers.
 
 Every choice of a stage with more than one value is a variable. Its code is the index of its value,
-or DEAD if the canonical form has no value, or a value that is not among the choices. The profile of
-an architecture has the other numbers known before training: its costs, and the shares of the
-stages.
+or INACTIVE if the canonical form has no value, or a value that is not among the choices. The
+profile of an architecture has the other numbers known before training: its costs, and the shares of
+the stages.
 """
 
 import math
@@ -15,7 +15,7 @@ from nas.cost import Cost, CostModel
 from nas.errors import ArchitectureError
 from nas.space import Architecture, NetworkKind, Value
 
-DEAD = -1
+INACTIVE = -1
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class Coding(Protocol):
         ...
 
     def encode(self, architecture: Architecture) -> tuple[int, ...]:
-        """Return one code for each variable: the index of its value, or DEAD."""
+        """Return one code for each variable: the index of its value, or INACTIVE."""
         ...
 
     def decode(self, codes: Sequence[int]) -> Architecture | None:
-        """Return the canonical architecture, or None if not a member; DEAD is any value."""
+        """Return the canonical architecture, or None if not a member; INACTIVE is any value."""
         ...
 
     def profile(self, architecture: Architecture) -> tuple[float, ...]:
@@ -85,14 +85,14 @@ class SpaceCoding:
         ]  # by type too, because 1 == True
 
     def encode(self, architecture: Architecture) -> tuple[int, ...]:
-        """Return one code for each variable: the index of its value, or DEAD."""
+        """Return one code for each variable: the index of its value, or INACTIVE."""
         stages = [[(type(value), value) for value in values] for values in architecture.stages]
         return tuple(
-            codes.get(stages[stage][position], DEAD) for stage, position, codes in self._codes
+            codes.get(stages[stage][position], INACTIVE) for stage, position, codes in self._codes
         )
 
     def decode(self, codes: Sequence[int]) -> Architecture | None:
-        """Return the canonical architecture, or None if not a member; DEAD means any value."""
+        """Return the canonical architecture, or None if not a member; INACTIVE means any value."""
         space = self._space
         chosen = [{c.key: c.values[0] for c in stage.choices} for stage in space.stages]
         for (stage, position, values), code in zip(self._places, codes, strict=True):
@@ -122,7 +122,7 @@ class SpaceCoding:
 
 
 class UnionCoding:
-    """The coding of several spaces: the space, and the variables of each; DEAD in other spaces."""
+    """The coding of several spaces: the space, and the variables of each (INACTIVE elsewhere)."""
 
     def __init__(self, parts: Mapping[str, SpaceCoding]) -> None:
         """Concatenate the variables of `parts`, by the name of their space."""
@@ -138,15 +138,15 @@ class UnionCoding:
         )
 
     def encode(self, architecture: Architecture) -> tuple[int, ...]:
-        """Return one code for each variable: the index of its value, or DEAD."""
+        """Return one code for each variable: the index of its value, or INACTIVE."""
         codes = [self._names.index(architecture.space)]
         for name, part in self._parts.items():
             own = name == architecture.space
-            codes += part.encode(architecture) if own else [DEAD] * len(part.variables)
+            codes += part.encode(architecture) if own else [INACTIVE] * len(part.variables)
         return tuple(codes)
 
     def decode(self, codes: Sequence[int]) -> Architecture | None:
-        """Return the canonical architecture, or None if not a member; DEAD means any value."""
+        """Return the canonical architecture, or None if not a member; INACTIVE means any value."""
         chosen, at = self._names[max(codes[0], 0)], 1
         for name, part in self._parts.items():
             if name == chosen:

@@ -112,7 +112,7 @@ class Judge:
         A run without a complete training returns the network with the lowest error so far.
         """
         ended = [trial for trial in cluster.trials if trial.state.finished]
-        estimates = cluster.sampler.believe(cluster.history) or _last_errors(cluster.trials)
+        estimates = cluster.sampler.expected_losses(cluster.history) or _last_errors(cluster.trials)
         complete = sorted(estimates)
         networks = np.array([cluster.networks[number] for number in complete])
         estimated = np.array([estimates[number] for number in complete])

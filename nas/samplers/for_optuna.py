@@ -142,7 +142,7 @@ class PredictorSampler(BaseSampler):
         pending = np.arange(num_done, len(asked))
         model = Model(uncertain)
         posterior = model.learn(self._points(space, asked, num_goals), observed, pending)
-        best = np.argsort(posterior.believed[:num_done, 0], kind="stable")[:_PARENTS]
+        best = np.argsort(posterior.means[:num_done, 0], kind="stable")[:_PARENTS]
         drawn = self._admitted(draw, _DRAWN)
         drawn += self._children([asked[index] for index in best], draw)
         taken = {_codes(space, params) for params in asked}

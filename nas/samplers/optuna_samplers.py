@@ -15,7 +15,7 @@ import numpy as np
 import optuna
 from optuna.samplers import BaseSampler
 
-from nas.feasible import DEAD, Feasible
+from nas.feasible import INACTIVE, Feasible
 from nas.samplers.random import BelievesObservations, begins_with, fitting, num_starts, stratified
 from nas.space import Architecture
 from nas.study import Objective, Trial, TrialState
@@ -111,7 +111,7 @@ class OptunaSampler(BelievesObservations):
             return None
         theirs = coding.encode(donor)
         for index in rng.permutation(len(codes)):
-            if theirs[index] == DEAD:
+            if theirs[index] == INACTIVE:
                 continue
             codes[index] = theirs[index]
             repaired = coding.decode(codes)

@@ -16,7 +16,7 @@ class BelievesObservations:
 
     _goals: Sequence[Objective]
 
-    def believe(self, history: Sequence[Trial]) -> Mapping[int, float]:
+    def expected_losses(self, history: Sequence[Trial]) -> Mapping[int, float]:
         """Return the measured loss of the first goal, by number of COMPLETE candidate."""
         goal = self._goals[0]
         return {

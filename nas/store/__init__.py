@@ -14,7 +14,7 @@ from nas.store.examples import (
 from nas.store.lease import Lease
 from nas.store.nodes import StudyNode
 from nas.store.opening import open_store
-from nas.store.orders import MAX_FAILURES, Order, Wish
+from nas.store.orders import MAX_FAILURES, DesiredState, Order
 from nas.store.outage import DatabaseAway, DatabaseBack
 from nas.store.schema import Upgraded, upgrade
 from nas.store.store import Store

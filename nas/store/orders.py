@@ -20,8 +20,8 @@ T = TypeVar("T")
 MAX_FAILURES = 5  # starts of a driver in a row without progress
 
 
-class Wish(StrEnum):
-    """The action that a user requests for a study."""
+class DesiredState(StrEnum):
+    """The state that a user requests for a study."""
 
     RUN = "RUN"
     PAUSE = "PAUSE"
@@ -37,7 +37,7 @@ class Order:
     """
 
     study: str
-    wish: Wish
+    desired: DesiredState
     settings: str | None
     failures: int
     note: str | None
@@ -46,7 +46,7 @@ class Order:
     @property
     def open(self) -> bool:
         """Whether the study needs a driver, and has none."""
-        wanted = self.wish is Wish.RUN and self.settings is not None
+        wanted = self.desired is DesiredState.RUN and self.settings is not None
         return wanted and self.holder is None and self.failures < MAX_FAILURES
 
 
@@ -61,14 +61,14 @@ class OrderRecord(TrialRecord):
         """Return all orders, the oldest study first."""
         return self._database.read(lambda connection: _select(connection, sa.true()))
 
-    def wish(self, study: str) -> Wish | None:
-        """Return the action that a user requests for a study; None without an order."""
+    def desired_state(self, study: str) -> DesiredState | None:
+        """Return the state that a user requests for a study; None without an order."""
         found = self._database.read(
             lambda connection: connection.execute(
                 sa.select(ORDER.c.wish).join(STUDY).where(STUDY.c.name == study)
             ).scalar()
         )
-        return None if found is None else Wish(found)
+        return None if found is None else DesiredState(found)
 
     def submit(self, study: str, settings: str | None = None) -> None:
         """Request a driver for a study, which is QUEUED until the driver starts.
@@ -77,7 +77,7 @@ class OrderRecord(TrialRecord):
         """
 
         def write(connection: sa.Connection, key: int) -> None:
-            values: dict[str, Any] = {"wish": Wish.RUN, "failures": 0, "note": None}
+            values: dict[str, Any] = {"wish": DesiredState.RUN, "failures": 0, "note": None}
             values["reached"] = _progress(connection, key)
             found = sa.select(ORDER.c.settings).where(ORDER.c.study_id == key)
             kept = settings or connection.execute(found).scalar() or "{}"
@@ -90,7 +90,7 @@ class OrderRecord(TrialRecord):
         """Request that a study pauses; a queued one becomes INTERRUPTED at once."""
 
         def write(connection: sa.Connection, key: int) -> None:
-            _put(connection, key, {"wish": Wish.PAUSE})
+            _put(connection, key, {"wish": DesiredState.PAUSE})
             queued = (STUDY.c.id == key, STUDY.c.state == studies.StudyState.QUEUED.value)
             paused = {"state": studies.StudyState.INTERRUPTED.value}
             connection.execute(sa.update(STUDY).where(*queued).values(paused))
@@ -99,7 +99,7 @@ class OrderRecord(TrialRecord):
 
     def unpause(self, study: str) -> None:
         """Withdraw a request to pause; do nothing without an order."""
-        self._order(study, lambda c, key: c.execute(_own(key).values(wish=Wish.RUN)))
+        self._order(study, lambda c, key: c.execute(_own(key).values(wish=DesiredState.RUN)))
 
     def fulfil(self, study: str) -> None:
         """Delete the order for a study that is complete."""
@@ -149,7 +149,7 @@ def _select(connection: sa.Connection, those: sa.ColumnElement[bool]) -> list[Or
     return [
         Order(
             row.name,
-            Wish(row.wish),
+            DesiredState(row.wish),
             row.settings,
             row.failures,
             row.note,

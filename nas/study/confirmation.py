@@ -28,10 +28,10 @@ def trainings(trials: Sequence[Trial]) -> Trainings:
     return {number: tuple(own) for number, own in found.items()}
 
 
-def chosen(spec: StudySpec, trials: Sequence[Trial], believed: Mapping[int, float]) -> list[int]:
+def chosen(spec: StudySpec, trials: Sequence[Trial], expected: Mapping[int, float]) -> list[int]:
     """Return the numbers of the candidates to confirm, the best first.
 
-    They are ordered by the loss of the first objective: the sampler's estimate in `believed`, or
+    They are ordered by the loss of the first objective: the sampler's estimate in `expected`, or
     the observed loss of a trial without one. Of equal candidates the cheaper comes first.
     """
     goal = spec.goals[0]
@@ -39,8 +39,8 @@ def chosen(spec: StudySpec, trials: Sequence[Trial], believed: Mapping[int, floa
 
     def order(trial: Trial) -> tuple[float, float, int, int]:
         observed = goal.loss(trial.value(goal.name) or 0.0)
-        belief = believed.get(trial.number, observed)
-        return belief, observed, trial.cost.madds, trial.number
+        loss = expected.get(trial.number, observed)
+        return loss, observed, trial.cost.madds, trial.number
 
     return [trial.number for trial in sorted(done, key=order)[: spec.confirm]]
 

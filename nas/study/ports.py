@@ -29,7 +29,7 @@ class Sampler(Protocol):
         """
         ...
 
-    def believe(self, history: Sequence[Trial]) -> Mapping[int, float]:
+    def expected_losses(self, history: Sequence[Trial]) -> Mapping[int, float]:
         """Return estimated losses of the first objective, by the number of a COMPLETE candidate.
 
         The observed loss is used for candidates without an estimate.

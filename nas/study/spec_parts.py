@@ -105,7 +105,7 @@ class NoSampler:
         """Return None."""
         return None
 
-    def believe(self, history: Sequence[Trial]) -> Mapping[int, float]:
+    def expected_losses(self, history: Sequence[Trial]) -> Mapping[int, float]:
         """Return nothing."""
         return {}
 

@@ -378,8 +378,8 @@ class Study:
         if self.spec.confirm == 0 or not self._searched():
             return []
         if self._confirming is None:  # the same after each resume, as all candidates have ended
-            believed = self._sampler.believe(seen(self.trials, self.borrowed))
-            self._confirming = confirm.chosen(self.spec, self.trials, believed)
+            expected = self._sampler.expected_losses(seen(self.trials, self.borrowed))
+            self._confirming = confirm.chosen(self.spec, self.trials, expected)
         return self._confirming
 
     def _new(

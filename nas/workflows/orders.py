@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from nas.errors import NasError
-from nas.store import StudyState, Wish, open_store
+from nas.store import DesiredState, StudyState, open_store
 from nas.workflows import events
 from nas.workflows.plan import check_request, plan_study
 from nas.workflows.requests import RunRequest, SearchRequest
@@ -85,7 +85,7 @@ def ordered_run(study: str, db: str | None = None) -> RunRequest:
     with open_store(db, create=False) as store:
         store.spec(study)  # refuses an unknown name
         order = store.order(study)
-        if order is not None and order.wish is Wish.PAUSE:
+        if order is not None and order.desired is DesiredState.PAUSE:
             command = store.command(f"submit {study}")
             raise NasError(f"{study} was paused.", f"Queue it again first: {command}")
     settings = json.loads(order.settings) if order and order.settings else {}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nas.errors import NasError, StoreError
 from nas.interruption import Interruption
-from nas.store import Store, Wish
+from nas.store import DesiredState, Store
 from nas.workflows import events
 from nas.workflows.requests import REPORT_TIMEOUT, RunRequest
 from nas.workflows.resumption import continue_line, resume_command
@@ -73,7 +73,7 @@ def pausing_on_order(store: Store, study: str) -> Iterator[None]:
     def watch() -> None:
         while not over.wait(_PERIOD_SECONDS):
             try:
-                paused = store.wish(study) is Wish.PAUSE
+                paused = store.desired_state(study) is DesiredState.PAUSE
             except StoreError:
                 continue  # the run waits for the database, too
             if paused and Interruption.current is not None:

@@ -143,8 +143,8 @@ def proposed(name: str, borrowed: Sequence[Trial], count: int) -> list[Architect
         architecture = sampler.propose([*borrowed, *history], number, rng)
         assert architecture is not None
         history.append(finished(number, architecture))
-    believed = sampler.believe([*borrowed, *history])
-    assert set(believed) == set(range(count))
+    expected = sampler.expected_losses([*borrowed, *history])
+    assert set(expected) == set(range(count))
     return [trial.architecture for trial in history]
 
 

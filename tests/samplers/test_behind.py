@@ -66,7 +66,7 @@ def test_pending_and_failed_trials_are_not_told(name: str) -> None:
     history[-2] = replace(history[-2], state=TrialState.FAILED, measurements=())
     sampler = make_sampler(name, FEASIBLE, GOALS["two"])
     assert sampler.propose(history, len(history), np.random.default_rng(0)) is not None
-    assert set(sampler.believe(history)) == {t.number for t in history[:-2]}
+    assert set(sampler.expected_losses(history)) == {t.number for t in history[:-2]}
 
 
 def test_a_genetic_algorithm_knows_its_generations_again() -> None:

@@ -98,13 +98,13 @@ def test_every_known_goal_has_its_transformed_cost() -> None:
 
 def test_beliefs_do_not_depend_on_the_number_of_threads() -> None:
     history = search("random", BUDGETS["one"], 150)
-    believed = []
+    estimates = []
     for threads in (1, 2, 4):
         with threadpool_limits(threads, user_api="blas"):
             sampler = make_sampler("predictor", space(), FRONT)
             proposed = sampler.propose(history, 150, np.random.default_rng(0))
-            believed.append((proposed, sampler.believe(history)))
-    assert believed[0] == believed[1] == believed[2]
+            estimates.append((proposed, sampler.expected_losses(history)))
+    assert estimates[0] == estimates[1] == estimates[2]
 
 
 def test_the_number_of_threads_is_put_back() -> None:

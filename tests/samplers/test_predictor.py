@@ -59,14 +59,14 @@ def test_the_surrogate_learns_a_smooth_function_and_knows_where_it_does_not() ->
     assert Surrogate(rows, values, np.zeros(80), theta).predict(far)[1].min() > deviation.max()
 
 
-def test_a_value_with_much_noise_of_its_own_is_hardly_believed() -> None:
+def test_a_value_with_much_noise_of_its_own_counts_little() -> None:
     rng = np.random.default_rng(2)
     rows = rows_of(rng, 30)
     values, noise = wave(rows), np.zeros(30)
     values[7] += 5.0
     noise[7] = 100.0
-    believed = Surrogate(rows, values, noise, PRIOR).predict(rows)[0]
-    assert abs(believed[7] - wave(rows)[7]) < 0.5
+    means = Surrogate(rows, values, noise, PRIOR).predict(rows)[0]
+    assert abs(means[7] - wave(rows)[7]) < 0.5
 
 
 def test_the_covariance_of_a_row_with_itself_is_its_variance_but_for_its_own_part() -> None:
@@ -77,14 +77,14 @@ def test_the_covariance_of_a_row_with_itself_is_its_variance_but_for_its_own_par
     assert own == pytest.approx(learnt.noise**2 / 3)  # a quarter of what is not explained
 
 
-def test_a_network_that_did_better_than_its_relatives_is_believed_to_be_somewhat_better() -> None:
+def test_a_network_that_did_better_than_its_relatives_is_estimated_somewhat_better() -> None:
     rng = np.random.default_rng(8)
     rows = rows_of(rng, 40)
     values = wave(rows) + 0.2 * rng.standard_normal(40)
     theta = surrogate.fit(rows, values, np.zeros(40))
     learnt = Surrogate(rows, values, np.zeros(40), theta)
     explained = learnt.predict(rows)[0]
-    assert learnt.believe() == pytest.approx(0.75 * explained + 0.25 * values)
+    assert learnt.posterior_means() == pytest.approx(0.75 * explained + 0.25 * values)
 
 
 @settings(max_examples=20, deadline=None)
@@ -243,11 +243,12 @@ def test_beliefs_are_losses_of_the_complete_candidates_and_closer_to_the_truth_t
         replace(t, measurements=(with_metrics(t.last, top1_error=t.value("top1_error") * noise),))
         for t, noise in zip(truth, np.exp(0.1 * rng.standard_normal(len(truth))), strict=True)
     ]
-    believed = make_sampler("predictor", feasible_space(BUDGETS["one"]), FRONT).believe(noisy)
-    assert set(believed) == {t.number for t in truth}
+    sampler = make_sampler("predictor", feasible_space(BUDGETS["one"]), FRONT)
+    estimated = sampler.expected_losses(noisy)
+    assert set(estimated) == {t.number for t in truth}
     errors = np.array([t.value("top1_error") for t in truth])
     measured = np.array([t.value("top1_error") for t in noisy])
-    ours = np.array([believed[t.number] for t in truth])
+    ours = np.array([estimated[t.number] for t in truth])
     assert np.abs(np.log(ours / errors)).mean() < np.abs(np.log(measured / errors)).mean()
 
 
@@ -271,8 +272,8 @@ def test_many_trials_are_thinned_to_the_best_of_every_cost_and_others() -> None:
         {0: GoalObservations(np.arange(count), values, np.zeros(count))},
         np.array([], dtype=np.int64),
     )
-    assert np.corrcoef(posterior.believed[:, 0], values)[0, 1] > 0.98
-    assert np.isfinite(posterior.believed).all()
+    assert np.corrcoef(posterior.means[:, 0], values)[0, 1] > 0.98
+    assert np.isfinite(posterior.means).all()
 
 
 def test_a_sampler_made_anew_after_many_trials_goes_on_as_the_old_one_would() -> None:

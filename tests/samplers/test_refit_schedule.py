@@ -51,7 +51,7 @@ def test_a_slow_trial_does_not_keep_the_study_from_learning(count: int) -> None:
 
 
 @pytest.mark.parametrize("late", [(), (9, 4, 1)])
-def test_a_new_sampler_believes_what_one_that_saw_every_step_believes(
+def test_a_new_sampler_estimates_as_one_that_saw_every_step(
     monkeypatch: pytest.MonkeyPatch, late: tuple[int, ...]
 ) -> None:
     """Also where trials end out of order, or fail, and where one is far worse than all others."""
@@ -73,7 +73,7 @@ def test_a_new_sampler_believes_what_one_that_saw_every_step_believes(
         history = [waiting[n] if count - n in late else full[n] for n in range(count)]
         old.propose(history, count, np.random.default_rng(count))
         fresh = make_sampler("predictor", feasible_space(BUDGETS["one"]), FRONT)
-        assert old.believe(history) == fresh.believe(history)
+        assert old.expected_losses(history) == fresh.expected_losses(history)
         lengths.add(fitted_count(count - len(late), count - max(late, default=0)))
     assert len({theta.tobytes() for theta in fitted}) == len(lengths)
 

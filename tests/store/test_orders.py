@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.store import MAX_FAILURES, Order, StudyState, Wish, open_store, upgrade
+from nas.store import MAX_FAILURES, DesiredState, Order, StudyState, open_store, upgrade
 from nas.study.spec import StudySpec
 from tests.store.rows import EPOCHS, VERSIONS, trial
 from tests.store.test_schema import fill, make_old
@@ -18,10 +18,12 @@ def test_an_order_is_open_until_it_has_a_driver_or_is_paused(
     with open_store(store_url) as store, open_store(store_url) as other:
         store.create_study(spec, VERSIONS)
         assert store.order("small") is None
-        assert store.wish("small") is None
+        assert store.desired_state("small") is None
         store.unpause("small")  # nothing to take back
         store.submit("small", '{"priority": 2.0}')
-        assert store.orders() == [Order("small", Wish.RUN, '{"priority": 2.0}', 0, None, None)]
+        assert store.orders() == [
+            Order("small", DesiredState.RUN, '{"priority": 2.0}', 0, None, None)
+        ]
         assert store.order("small").open
         assert store.activity("small") == (StudyState.QUEUED, None)
 
@@ -29,7 +31,7 @@ def test_an_order_is_open_until_it_has_a_driver_or_is_paused(
             store.set_state("small", "RUNNING")
             assert not other.order("small").open
             other.pause("small")  # although another process holds it
-            assert store.wish("small") is Wish.PAUSE
+            assert store.desired_state("small") is DesiredState.PAUSE
             assert store.activity("small")[0] is StudyState.RUNNING
         assert not store.order("small").open
         store.submit("small", "{}")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.errors import SpaceError
-from nas.feasible.encoding import DEAD
+from nas.feasible.encoding import INACTIVE
 from nas.prove.table import Table, TableSpace
 from nas.space.architecture import Architecture
 from tests.messages import carries
@@ -85,7 +85,7 @@ def test_words_fractions_and_empty_cells(tmp_path: Path) -> None:
     assert by_name["1"].values == ("conv_3x3", "conv_3x3_", "__", "skip")
     assert by_name["2"].values == (25, 50, 100)
     assert by_name["2"].ordered
-    assert space.coding.encode(table.architectures[1]) == (1, 1, DEAD)
+    assert space.coding.encode(table.architectures[1]) == (1, 1, INACTIVE)
     assert len({a.arch_id for a in table.architectures}) == 4
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas.errors import ArchitectureError, BudgetError, SpaceError
-from nas.feasible.encoding import DEAD
+from nas.feasible.encoding import INACTIVE
 from nas.prove.table import Table, TableSpace
 from nas.space.architecture import Architecture
 from nas.study.trial import Trial, TrialState
@@ -164,9 +164,9 @@ def test_conditional_choices_are_reached_by_mutation_and_decoding(tmp_path: Path
     rng = np.random.default_rng(0)
     shallow = table.architectures[0]
     reached = {space.coding.encode(space.mutate(shallow, rng)) for _ in range(200)}
-    assert reached == {(0, 1, DEAD), (1, 0, 0), (1, 0, 1)}
+    assert reached == {(0, 1, INACTIVE), (1, 0, 0), (1, 0, 1)}
     assert space.coding.decode((0, 1, 1)) == table.architectures[1]
-    assert space.coding.decode((1, DEAD, 1)) == table.architectures[3]
+    assert space.coding.decode((1, INACTIVE, 1)) == table.architectures[3]
 
 
 def test_codes_that_no_row_has_are_no_member(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_every_row_comes_back_from_its_codes(
         assert coding.decode(encoded) == architecture
         assert table.find(architecture) == index
         assert all(
-            DEAD <= c < len(v.values) for c, v in zip(encoded, coding.variables, strict=True)
+            INACTIVE <= c < len(v.values) for c, v in zip(encoded, coding.variables, strict=True)
         )
 
 
@@ -246,8 +246,8 @@ def compatible(rows: Any, codes: Any) -> Any:
     if codes in rows:
         return [rows.index(codes)]
     left = {
-        index: sum(DEAD in pair for pair in zip(row, codes, strict=True))
+        index: sum(INACTIVE in pair for pair in zip(row, codes, strict=True))
         for index, row in enumerate(rows)
-        if all(one == two or DEAD in (one, two) for one, two in zip(row, codes, strict=True))
+        if all(one == two or INACTIVE in (one, two) for one, two in zip(row, codes, strict=True))
     }
     return [index for index, number in left.items() if number == min(left.values())]

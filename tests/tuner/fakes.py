@@ -112,8 +112,8 @@ class Wanderer:
                 return found
         return None
 
-    def believe(self, history: Sequence[Trial]) -> Mapping[int, float]:
-        """Return nothing: what was observed is believed."""
+    def expected_losses(self, history: Sequence[Trial]) -> Mapping[int, float]:
+        """Return nothing: the observed losses are used."""
         return {}
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nas.cost import Constraint, Cost
 from nas.errors import ArchitectureError, BudgetError
-from nas.feasible import DEAD, Variable
+from nas.feasible import INACTIVE, Variable
 from nas.prove.table.file import EMPTY, Floats, Ints
 from nas.prove.table.table import Table, TableCost
 from nas.space import Architecture, StageValues, Value
@@ -138,7 +138,7 @@ class TableCoding:
         self.variables = tuple(variables)
         codes = [self._codes(row) for row in spelled]
         self._spelled: Ints = np.array(codes, dtype=np.int64).reshape(len(spelled), -1)
-        self._dead: Bools = self._spelled == DEAD
+        self._inactive: Bools = self._spelled == INACTIVE
         self._network: Ints = np.array(list(table.spellings.values()))
         self._index = dict(zip(codes, self._network.tolist(), strict=True))
         self._order = np.argsort(self._network, kind="stable")
@@ -147,15 +147,15 @@ class TableCoding:
         self._moves = [
             (position, code)
             for position, numbers in enumerate(self._numbers)
-            for code in (*numbers.values(), *([DEAD] * bool(self._dead[:, position].any())))
+            for code in (*numbers.values(), *([INACTIVE] * bool(self._inactive[:, position].any())))
         ]
 
     def encode(self, architecture: Architecture) -> tuple[int, ...]:
-        """Return one code for each variable: the index of its value, or DEAD."""
+        """Return one code for each variable: the index of its value, or INACTIVE."""
         return self._codes(architecture.stages)
 
     def decode(self, codes: Sequence[int]) -> Architecture | None:
-        """Return the canonical architecture, or None if it is not a member; DEAD is any value.
+        """Return the canonical architecture, or None if it is not a member; INACTIVE is any value.
 
         A member may have empty cells, for choices of missing stages, where the codes have values.
         Of several members, the first with the fewest empty cells is returned.
@@ -197,7 +197,7 @@ class TableCoding:
         """
         if row not in self._neighbours:
             own, index = self._spelled[row], int(self._network[row])
-            conflicts = (self._spelled != own) & ~self._dead & (own != DEAD)
+            conflicts = (self._spelled != own) & ~self._inactive & (own != INACTIVE)
             near = np.flatnonzero(conflicts.sum(axis=1) <= 1)
             found = {}
             for move, (position, code) in enumerate(self._moves):
@@ -223,7 +223,7 @@ class TableCoding:
         """
         rows = np.arange(len(self._spelled)) if among is None else among
         given = np.array(codes)
-        open_ = self._dead[rows] | (given == DEAD)
+        open_ = self._inactive[rows] | (given == INACTIVE)
         agreeing = np.flatnonzero(((self._spelled[rows] == given) | open_).all(axis=1))
         if not len(agreeing):
             return agreeing
@@ -241,7 +241,7 @@ class TableCoding:
 
     def _codes(self, stages: Sequence[StageValues]) -> tuple[int, ...]:
         return tuple(
-            numbers.get(stages[stage][place], DEAD)
+            numbers.get(stages[stage][place], INACTIVE)
             for (stage, place), numbers in zip(self._places, self._numbers, strict=True)
         )
 

@@ -76,15 +76,15 @@ class Surrogate:
     def _unexplained(self) -> float:
         return self._scale**2 * float(np.exp(self._theta[5]))
 
-    def believe(self) -> Floats:
+    def posterior_means(self) -> Floats:
         """Return the posterior mean of the true values of the trained networks, (n,).
 
         It includes the part of the residuals that is attributed to the networks.
         """
         explained = self._mean + self._scale * (self._kernel @ self._weights)
         share = _OWN * self._unexplained / (self._unexplained + self._extra)
-        believed: Floats = explained + share * (self._values - explained)
-        return believed
+        means: Floats = explained + share * (self._values - explained)
+        return means
 
     def covariance(self, rows: Rows, learnt: Ints) -> Floats:
         """Return the posterior covariance of new networks with trained ones of index `learnt`.

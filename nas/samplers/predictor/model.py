@@ -76,7 +76,7 @@ class Model:
         points. Gains are relative to the points marked by `ours` (n,), by default to all points.
         """
         scale = _Scale.of(points)
-        believed, learnt = points.known.copy(), {}
+        means, learnt = points.known.copy(), {}
         rows = scale.rows(points)
         kernels = kernels or self._kernels(rows, observed)
         for goal in self._goals:
@@ -86,15 +86,15 @@ class Model:
             index, surrogate = seen.index, Surrogate(own, seen.values, seen.noise, theta)
             others = np.setdiff1d(np.arange(len(rows)), seen.index)
             if len(others):
-                believed[others, goal] = surrogate.predict(rows.take(others))[0]
-            believed[seen.index, goal] = surrogate.believe()
+                means[others, goal] = surrogate.predict(rows.take(others))[0]
+            means[seen.index, goal] = surrogate.posterior_means()
             if len(pending):  # observed at their mean, which only reduces the variance near them
-                values = np.concatenate([seen.values, believed[pending, goal]])
+                values = np.concatenate([seen.values, means[pending, goal]])
                 noise = np.concatenate([seen.noise, np.zeros(len(pending))])
                 index = np.concatenate([seen.index, pending])
                 surrogate = Surrogate(rows.take(index), values, noise, theta)
             learnt[goal] = index, surrogate
-        return Posterior(scale, believed, learnt, ours)
+        return Posterior(scale, means, learnt, ours)
 
     def kernels(
         self, points: ModelPoints, observed: Mapping[int, GoalObservations]
@@ -113,19 +113,19 @@ class Model:
 
 
 class Posterior:
-    """The posterior of the points (`believed`, (n, goals)), and of any other points."""
+    """The posterior of the points (`means`, (n, goals)), and of any other points."""
 
     def __init__(
         self,
         scale: "_Scale",
-        believed: Floats,
+        means: Floats,
         learnt: Mapping[int, tuple[Ints, Surrogate]],
         ours: NDArray[np.bool_] | None,
     ) -> None:
         """Store the surrogates by goal, each with the indices of its points; see `Model.learn`."""
-        self.believed = believed
+        self.means = means
         everything = ours is None or not ours.any()
-        self._ours = np.ones(len(believed), dtype=bool) if everything else np.array(ours)
+        self._ours = np.ones(len(means), dtype=bool) if everything else np.array(ours)
         self._scale, self._learnt = scale, learnt
 
     def best_gain(self, candidates: ModelPoints) -> Floats:
@@ -137,11 +137,11 @@ class Posterior:
         goal, (index, surrogate) = next(iter(self._learnt.items()))
         rows = self._scale.rows(candidates)
         mean, deviation = surrogate.predict(rows)
-        believed = self.believed[index, goal]
-        order = np.argsort(believed, kind="stable")
+        means = self.means[index, goal]
+        order = np.argsort(means, kind="stable")
         ours = order[self._ours[index[order]]]
         best = (ours if len(ours) else order)[:_CONTENDERS]
-        shared, levels = surrogate.covariance(rows, best), believed[best]
+        shared, levels = surrogate.covariance(rows, best), means[best]
         improvement = expected_improvement(float(levels[0]), mean, deviation)
         return improvement + knowledge_gradient(mean, deviation, shared, levels, surrogate.noise)
 
@@ -153,7 +153,7 @@ class Posterior:
         `ceiling` bounds the known loss. With more than two goals, or two uncertain ones, the result
         is the expected improvement along one random direction, relative to the range of the losses.
         """
-        predicted, trained = self.predict(candidates), self.believed[self._ours]
+        predicted, trained = self.predict(candidates), self.means[self._ours]
         num_goals = trained.shape[1]
         if num_goals == 2 and len(predicted) == 1:
             goal, (mean, deviation) = next(iter(predicted.items()))

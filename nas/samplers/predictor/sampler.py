@@ -68,22 +68,22 @@ class GaussianProcessSampler(Measured):
         return fresh.architectures[int(np.argmax(gains))]
 
     @on_one_thread
-    def believe(self, history: Sequence[Trial]) -> Mapping[int, float]:
+    def expected_losses(self, history: Sequence[Trial]) -> Mapping[int, float]:
         """Return the posterior mean loss of the first goal, by number of COMPLETE candidate.
 
         Returns the measured losses if there are too few, or if the goal is known before training.
         """
-        measured = super().believe(history)
+        measured = super().expected_losses(history)
         if len(measured) < _FEWEST or self._goals[0].known:
             return measured
         seen = self._read(history)
         useful = [*seen.finished, *seen.pending]
-        losses = self._learn(useful, self._kernels(seen)).believed[:, 0].tolist()
+        losses = self._learn(useful, self._kernels(seen)).means[:, 0].tolist()
         positive = min(measured.values()) >= 0
-        believed = {
+        estimated = {
             t.number: loss_of_log(loss, positive) for t, loss in zip(useful, losses, strict=True)
         }
-        return {number: believed[number] for number in measured}
+        return {number: estimated[number] for number in measured}
 
     def _read(self, history: Sequence[Trial]) -> Seen:
         return read_history(history, self._feasible, self._first)
@@ -142,7 +142,7 @@ class GaussianProcessSampler(Measured):
             if trial.state is not TrialState.FAILED
             and (trial.candidate or (trial.borrowed is not None and trial.architecture in known))
         ]
-        losses = posterior.believed[ours]
+        losses = posterior.means[ours]
         best = np.argsort(losses[:, 0], kind="stable")
         near = best[: 4 * _FRONT_PARENTS] if losses.shape[1] == 1 else np.arange(len(ours))
         front = near[non_dominated(losses[near])]

@@ -21,7 +21,7 @@ class ClimbSampler:
         self, history: Sequence[Trial], number: int, rng: np.random.Generator
     ) -> Architecture | None:
         """Return a neighbour within the budget that is new, or a random draw."""
-        losses = self.believe(history)
+        losses = self.expected_losses(history)
         if losses:
             best = min(losses, key=lambda number: losses[number])
             start = next(trial.architecture for trial in history if trial.number == best)
@@ -32,7 +32,7 @@ class ClimbSampler:
                     return found
         return self._feasible.sample(rng)
 
-    def believe(self, history: Sequence[Trial]) -> Mapping[int, float]:
+    def expected_losses(self, history: Sequence[Trial]) -> Mapping[int, float]:
         """Return the measured loss of the first goal by number of COMPLETE candidate."""
         return {
             trial.number: self._goal.loss(trial.value(self._goal.name) or 0.0)
