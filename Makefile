@@ -15,7 +15,7 @@ search: install  ## search, report and export on embedded data
 test: install  ## run the tests that need neither a GPU nor much time
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not gpu"
 
-slow: install  ## run the tests that take longer than twenty seconds each
+slow: install  ## run the tests that take long and are left out of `make test`
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "slow and not gpu"
 
 check: install  ## format, lint, types, import contracts
