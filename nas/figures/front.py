@@ -14,8 +14,8 @@ from nas.figures.hover import brief, headline
 from nas.figures.theme import SYMBOLS, PageTheme, empty, none_text, title
 from nas.results import PointGroup, StudyView
 
-HEIGHT = 500
-PLOT_HEIGHT = HEIGHT - 120  # height without axis titles and legend, approximate
+HEIGHT = 520
+PLOT_HEIGHT = HEIGHT - 152  # height without axis titles and legend, approximate
 _SIZES = {PointGroup.FRONT: 11, PointGroup.UNCONFIRMED: 10, PointGroup.RUNNING: 9}
 _SIZE = 8
 _SMALL = 5
@@ -69,6 +69,8 @@ def front_frame(drawing: FrontDrawing, dense: bool) -> go.Figure:
     """Return the figure without traces: its axes, and no background below `dense` traces."""
     view, look, options = drawing.view, drawing.look, drawing.options
     figure = go.Figure(layout=look.frame(HEIGHT))
+    if not look.narrow:
+        figure.update_layout(margin_t=96)  # two lines of the legend below the buttons
     figure.update_layout(
         meta={"aria": view.summary},
         uirevision=front_revision(view, options),
