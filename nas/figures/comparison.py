@@ -48,8 +48,8 @@ def differences_figure(comparison: Comparison, look: PageTheme | None = None) ->
     """Return the difference of the means of every pair, with its interval."""
     look, metric = look or PageTheme(), comparison.metric
     pairs = list(reversed(comparison.pairs))  # plotly draws the first one at the bottom
-    figure = go.Figure(layout=look.frame(150 + 46 * len(pairs)))
-    figure.update_layout(showlegend=False, margin_t=34)
+    figure = go.Figure(layout=look.frame(150 + 46 * len(pairs), top=34))
+    figure.update_layout(showlegend=False)
     figure.update_xaxes(
         title_text=f"{metric.difference_unit or 'difference'} of {metric.label}, 95 %"
         if look.narrow

@@ -68,9 +68,7 @@ def front_marks(
 def front_frame(drawing: FrontDrawing, dense: bool) -> go.Figure:
     """Return the figure without traces: its axes, and no background below `dense` traces."""
     view, look, options = drawing.view, drawing.look, drawing.options
-    figure = go.Figure(layout=look.frame(HEIGHT))
-    if not look.narrow:
-        figure.update_layout(margin_t=96)  # two lines of the legend below the buttons
+    figure = go.Figure(layout=look.frame(HEIGHT, top=96))  # the legend may have two lines
     figure.update_layout(
         meta={"aria": view.summary},
         uirevision=front_revision(view, options),

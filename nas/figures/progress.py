@@ -53,7 +53,7 @@ def progress_figure(
     `ProgressBy.DEVICE_TIME` needs it.
     """
     look, options = look or PageTheme(), options or ProgressOptions()
-    figure = go.Figure(layout=look.frame(HEIGHT))
+    figure = go.Figure(layout=look.frame(HEIGHT, top=34))
     steps, missing = _shown(view, options, spent)
     places, by = _places(view.progress[0].time if steps else 0.0, steps, options.by, spent)
     best = options.of is ProgressOf.BEST
@@ -61,7 +61,6 @@ def progress_figure(
     words = f"best {goal.label}" + (f" ({goal.unit})" if goal.unit else "")
     figure.update_layout(
         uirevision=f"{view.name} {options.of} {options.by}",
-        margin_t=34,
         xaxis_title_text=title(by, look),
         yaxis_title_text=title(words if best else "hypervolume (% of the area)", look),
     )

@@ -78,8 +78,11 @@ class PageTheme:
         """Return the colour of the `index`-th space of a study with several."""
         return FAMILIES[index % len(FAMILIES)]
 
-    def frame(self, height: int) -> dict[str, Any]:
-        """Return the common layout of all figures, `height` pixels high."""
+    def frame(self, height: int, top: int = 64) -> dict[str, Any]:
+        """Return the common layout of all figures, `height` pixels high.
+
+        `top` is the margin for the buttons and the legend, where the page is not narrow.
+        """
         ink, surface = self.colour("ink"), self.colour("surface")
         axis = {
             "gridcolor": self.colour("grid"),
@@ -101,7 +104,7 @@ class PageTheme:
                 "size": 12 if self.narrow else 13,
                 "color": ink,
             },
-            "margin": {"l": 8, "r": 12, "t": 34 if self.narrow else 64, "b": 8},
+            "margin": {"l": 8, "r": 12, "t": 34 if self.narrow else top, "b": 8},
             "modebar": {
                 "bgcolor": "rgba(0,0,0,0)",
                 "color": self.colour("muted"),
