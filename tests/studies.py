@@ -95,7 +95,7 @@ class WalkSampler:
         return None
 
     def expected_losses(self, history: Sequence[Trial]) -> dict[int, float]:
-        """Believe the mean of what was observed and of all: half the luck is taken off."""
+        """Return the mean of the observed error and of the mean of all: shrunk by half."""
         done = [trial for trial in history if trial.candidate and trial.final]
         errors = {trial.number: trial.value("top1_error") or 0.0 for trial in done}
         middle = sum(errors.values()) / max(len(errors), 1)

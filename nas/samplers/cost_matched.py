@@ -13,14 +13,14 @@ import numpy as np
 
 from nas.errors import BudgetError
 from nas.feasible import BAND, NUM_STRATA, Feasible, edges
-from nas.samplers.random import BelievesObservations
+from nas.samplers.random import MeasuredLosses
 from nas.space import Architecture
 from nas.study import Objective, Trial
 
 _PROBE = 0  # a fixed seed: whether a stratum has members must not depend on that of the study
 
 
-class CostMatchedSampler(BelievesObservations):
+class CostMatchedSampler(MeasuredLosses):
     """Alternates between the spaces, stratum by stratum; it ignores all measurements."""
 
     def __init__(self, feasible: Feasible, goals: Sequence[Objective]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nas.feasible import Feasible
-from nas.samplers.random import BelievesObservations, crossed, fitting, num_starts, stratified
+from nas.samplers.random import MeasuredLosses, crossed, fitting, num_starts, stratified
 from nas.space import Architecture
 from nas.stats import non_dominated_ranks
 from nas.study import Objective, Trial, TrialState
@@ -17,7 +17,7 @@ _MAX_MUTATIONS = 3
 _CROSS = 0.3
 
 
-class EvolutionSampler(BelievesObservations):
+class EvolutionSampler(MeasuredLosses):
     """Tournament selection by non-dominated rank, stage-wise crossover, one to three mutations.
 
     It follows regularised evolution (Real et al. 2019) and NSGA-II (Deb et al. 2002), but without

@@ -16,7 +16,7 @@ import optuna
 from optuna.samplers import BaseSampler
 
 from nas.feasible import INACTIVE, Feasible
-from nas.samplers.random import BelievesObservations, begins_with, fitting, num_starts, stratified
+from nas.samplers.random import MeasuredLosses, begins_with, fitting, num_starts, stratified
 from nas.space import Architecture
 from nas.study import Objective, Trial, TrialState
 
@@ -24,7 +24,7 @@ START = 10
 _POPULATION = 50  # Optuna's own default
 
 
-class OptunaSampler(BelievesObservations):
+class OptunaSampler(MeasuredLosses):
     """One of Optuna's samplers: TPE (Bergstra et al. 2011), GP, NSGA-II, NSGA-III.
 
     All support one or several objectives. Optuna gets choices with ordered numbers as integers, and

@@ -14,7 +14,7 @@ import numpy as np
 
 from nas.errors import BudgetError, NasError
 from nas.feasible import Feasible, FeasibleSpace, feasible_space
-from nas.samplers.random import BelievesObservations
+from nas.samplers.random import MeasuredLosses
 from nas.space import Architecture, format_value, read_variation
 from nas.study import Objective, Trial
 
@@ -22,7 +22,7 @@ _TRIES = 2000
 _COST_DRAWS = 32  # draws to find the most expensive value
 
 
-class PairedVariantsSampler(BelievesObservations):
+class PairedVariantsSampler(MeasuredLosses):
     """Proposes the values of one choice in turn, on one base architecture after another."""
 
     def __init__(self, feasible: Feasible, goals: Sequence[Objective], words: str) -> None:

@@ -11,7 +11,7 @@ from nas.space import Architecture
 from nas.study import Objective, Trial, TrialState
 
 
-class BelievesObservations:
+class MeasuredLosses:
     """A base of samplers whose estimates are the measured values of the first goal."""
 
     _goals: Sequence[Objective]
@@ -29,7 +29,7 @@ class BelievesObservations:
 _STRATA = 5
 
 
-class RandomSampler(BelievesObservations):
+class RandomSampler(MeasuredLosses):
     """Draws uniformly from all architectures within the budget."""
 
     def __init__(self, feasible: Feasible, goals: Sequence[Objective]) -> None:

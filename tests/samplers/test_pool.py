@@ -96,7 +96,7 @@ def test_every_known_goal_has_its_transformed_cost() -> None:
     ]
 
 
-def test_beliefs_do_not_depend_on_the_number_of_threads() -> None:
+def test_estimates_do_not_depend_on_the_number_of_threads() -> None:
     history = search("random", BUDGETS["one"], 150)
     estimates = []
     for threads in (1, 2, 4):

@@ -236,7 +236,7 @@ def test_a_history_is_read_in_its_order_with_what_is_pending() -> None:
     assert read_history(mixed, feasible, ERROR).settled == 1
 
 
-def test_beliefs_are_losses_of_the_complete_candidates_and_closer_to_the_truth_than_noise() -> None:
+def test_expected_losses_of_the_complete_candidates_are_closer_to_the_truth_than_noise() -> None:
     rng = np.random.default_rng(6)
     truth = [t for t in search("random", BUDGETS["one"], 60) if t.state is TrialState.COMPLETE]
     noisy = [

@@ -19,8 +19,7 @@ from nas.samplers.predictor.candidate_pool import CandidatePool
 from nas.samplers.predictor.features import Column, Features, Floats
 from nas.samplers.predictor.history import Coder, Seen, observe, read_history
 from nas.samplers.predictor.model import MOST, GoalObservations, Model, ModelPoints, Posterior
-from nas.samplers.random import BelievesObservations as Measured
-from nas.samplers.random import begins_with, fitting, num_starts, stratified
+from nas.samplers.random import MeasuredLosses, begins_with, fitting, num_starts, stratified
 from nas.space import Architecture
 from nas.stats import log_losses, loss_of_log, non_dominated, thinned
 from nas.study import Objective, Trial, TrialState
@@ -31,7 +30,7 @@ _ENOUGH = 1e-4  # if the growth of the front is smaller, the other criterion is 
 _BEST_PARENTS, _FRONT_PARENTS = 6, 12
 
 
-class GaussianProcessSampler(Measured):
+class GaussianProcessSampler(MeasuredLosses):
     """Proposes by the expected gain under a Gaussian process, whose mean is its estimate."""
 
     learns_from_others = True
