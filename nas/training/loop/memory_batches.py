@@ -4,6 +4,7 @@ import copy
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Self
+from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
@@ -115,3 +116,16 @@ def _moved(split: Split, device: torch.device) -> Split:
         whole[place : place + len(images)] = images.to(device)
         place += len(images)
     return Split(whole, split.labels.to(device))
+
+
+_Kind = tuple[torch.device, Augmentation, object]
+_FEEDS: "WeakKeyDictionary[Split, dict[_Kind, Feed]]" = WeakKeyDictionary()
+
+
+def cached_feed(split: Split, task: Task, device: torch.device, augment: Augmentation) -> Feed:
+    """Return the feed of `split` on `device`, cached for as long as `split` exists."""
+    kinds = _FEEDS.setdefault(split, {})
+    kind = (device, augment, (task.input, task.mean, task.std))
+    if kind not in kinds:
+        kinds[kind] = Feed(split, task, device, augment)
+    return kinds[kind]

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +33,7 @@ from nas.training.loop.data_parallel import (
 from nas.training.loop.decoders import lost_decoders_named
 from nas.training.loop.devices import default_device
 from nas.training.loop.epoch import EpochResult, EpochState
-from nas.training.loop.memory_batches import NO_AUGMENTATION, Feed
+from nas.training.loop.memory_batches import NO_AUGMENTATION, cached_feed
 from nas.training.loop.optimiser import Average, make_optimiser
 from nas.training.loop.recipe import Recipe
 from nas.training.loop.stopwatch import Stopwatch, stopwatch
@@ -241,7 +240,7 @@ class Session:
 
     def _feed(self, split: Split | Files, augment: Augmentation = NO_AUGMENTATION) -> Batches:
         if isinstance(split, Split):
-            return _cached_feed(split, self.task, self.device, augment)
+            return cached_feed(split, self.task, self.device, augment)
         recipe = self.recipe if augment != NO_AUGMENTATION else None
         return StreamFeed(split, self.task, self.device, recipe)
 
@@ -387,16 +386,3 @@ class Session:
     def _precision(self) -> AbstractContextManager[object]:
         """Return a context: bfloat16 on CUDA, with batch norms in float32; float32 on the CPU."""
         return torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda")
-
-
-_Kind = tuple[torch.device, Augmentation, object]
-_FEEDS: "WeakKeyDictionary[Split, dict[_Kind, Feed]]" = WeakKeyDictionary()
-
-
-def _cached_feed(split: Split, task: Task, device: torch.device, augment: Augmentation) -> Feed:
-    """Return the feed of `split` on `device`, cached for as long as `split` exists."""
-    kinds = _FEEDS.setdefault(split, {})
-    kind = (device, augment, (task.input, task.mean, task.std))
-    if kind not in kinds:
-        kinds[kind] = Feed(split, task, device, augment)
-    return kinds[kind]
