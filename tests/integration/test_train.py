@@ -123,13 +123,17 @@ def test_an_equal_training_is_reused_and_only_further_seeds_are_trained(
     monkeypatch.chdir(folder)
     (network,) = trained(nas, "--seeds", "3", "--name", "more")["networks"]
     before = found["networks"][0]["runs"]
-    assert [run["origin"] and run["origin"][:2] for run in network["runs"]] == ["t/", "t/", None]
+    own, others = (
+        [f"t/{trial.number}" for trial in recorded("t") if trial.architecture.text == arch]
+        for arch in (ARCH, OTHER)
+    )
+    assert [run["origin"] for run in network["runs"]] == [*own, None]
     assert [run["test"] for run in network["runs"][:2]] == [run["test"] for run in before]
     against = trained(nas, "--against", "more", "--name", "rival", arch=OTHER)
     other, rival = against["networks"]
     assert rival["name"] == f"tiny-{recorded('more')[0].arch_id}"
-    assert [run["origin"][:2] for run in other["runs"]] == ["t/"]
-    assert [run["origin"] for run in rival["runs"]] == ["t/0"]
+    assert [run["origin"] for run in other["runs"]] == others[:1]
+    assert [run["origin"] for run in rival["runs"]] == own[:1]
     assert "one seed only" in against["verdicts"][0]
 
 
