@@ -196,7 +196,6 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.slow
 def test_the_onnx_file_is_built_outside_the_page_and_runs(
     visit: Any, searched: Path, tmp_path: Path
 ) -> None:

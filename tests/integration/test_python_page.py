@@ -76,7 +76,6 @@ print('state', study.state.value, other.name != study.name)
     assert any("floops" in line for line in said)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(280)
 def test_an_interrupted_cell_leaves_the_study_and_the_process_usable(
     cluster: None, tmp_path: Path

@@ -58,10 +58,12 @@ def test_learns_the_digits_far_better_than_chance() -> None:
     assert all(result.seconds > 0 for result in results)
 
 
-@pytest.mark.parametrize("cpu_mode", ["accelerated"], indirect=True)
+@pytest.mark.parametrize(
+    "cpu_mode", ["accelerated", pytest.param("plain", marks=pytest.mark.slow)], indirect=True
+)
 def test_a_deep_published_network_trains() -> None:
-    known, task = load_space("igcv3").known("igcv3-d-0.5-os"), load_task("digits", limit=300)
-    layers = lower(known.space, known.architecture, task.input, task.classes)
+    space, task = load_space("igcv3"), load_task("digits", limit=300)
+    layers = lower(space, space.parse("igcv3-d-1.0"), task.input, task.classes)
     recipe = replace(load_recipe("digits"), batch_size=25, warmup_epochs=0.5)
     run = Session(layers, task, recipe, 4, seed=1, device="cpu")
     results = [run.run_epoch() for _ in range(4)]
