@@ -24,14 +24,14 @@ def test_trials_of_a_running_search_appear_by_themselves(visit: Any, tmp_path: P
         address = driver.until("page ").split()[1]
         driver.until("1/50 finished")
         seen = visit(address)
-        seen.page.wait_for_selector("#front .scatterlayer .trace", timeout=30_000)
-        seen.page.wait_for_selector("#table tbody tr", timeout=30_000)
+        seen.page.wait_for_selector("#front .scatterlayer .trace", timeout=90_000)
+        seen.page.wait_for_selector("#table tbody tr", timeout=90_000)
         seen.page.evaluate(
             "document.getElementById('table').scrollIntoView()"
         )  # drawn in view only
         first = seen.page.evaluate(ROWS)
         assert 1 <= first < 50
-        seen.page.wait_for_function(f"{ROWS} > {first}", timeout=30_000)
+        seen.page.wait_for_function(f"{ROWS} > {first}", timeout=90_000)
         assert seen.complaints == []
     finally:
         driver.signal_group(signal.SIGINT)
