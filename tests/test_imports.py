@@ -83,6 +83,17 @@ def test_a_search_loads_torch_only_while_its_ray_starts() -> None:
     assert "torch" not in loaded
 
 
+def test_a_search_loads_what_only_detectors_or_teams_of_workers_need_no_earlier() -> None:
+    loaded = loaded_by(
+        "import nas.cli.search, nas.workflows.search_run, nas.workflows.preflight_checks\n"
+        "import nas.workflows.finish_study, nas.workflows.report_file\n"
+        "import sys\n"
+        "assert 'ray.train' not in sys.modules"
+    )
+    assert "torch" in loaded
+    assert loaded & {"dash", "pandas", "sklearn", "torchvision"} == set()
+
+
 def test_the_help_loads_none_either() -> None:
     loaded = loaded_by(
         "from contextlib import redirect_stdout, suppress\n"

@@ -4,8 +4,8 @@ from .connection import ray_resources as ray_resources
 from .connection import started_ahead as started_ahead
 from .jobs import RayJobs as RayJobs
 from .room import check_fraction as check_fraction
+from .room import check_workers as check_workers
 from .room import too_small as too_small
 from .run_study import RunResult as RunResult
 from .run_study import RunSettings as RunSettings
 from .run_study import run as run
-from .train_workers import check_workers as check_workers

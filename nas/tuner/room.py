@@ -1,5 +1,6 @@
 """Room: how many trials of a study fit on a Ray cluster, and how many the study may run."""
 
+import os
 import time
 from collections.abc import Collection
 from typing import Any
@@ -127,6 +128,32 @@ def check_fraction(gpus: float) -> None:
 def _shares(gpus: float) -> int:
     """Return how many trials of `gpus` fit on one GPU; Ray rounds to ten-thousandths."""
     return int(1 / gpus + 1e-9)
+
+
+def check_workers(count: int, cpus: int | None = None, gpus: int | None = None) -> None:
+    """Refuse more workers than GPUs, or than CPUs if there is no GPU.
+
+    `cpus` and `gpus` are by default those of this machine.
+
+    Raises:
+        NasError: there are too few.
+    """
+    if cpus is None or gpus is None:
+        import torch  # takes seconds to import
+
+        from nas.training import default_device
+
+        cpus = os.cpu_count() or 1
+        gpus = torch.cuda.device_count() if default_device().type == "cuda" else 0
+    most, unit = (gpus, "GPU") if gpus else (cpus, "CPU")
+    if count > most:
+        raise NasError(
+            f"{count} workers need one {unit} each, but there {'is' if most == 1 else 'are'} "
+            f"{most}.",
+            f"Type --workers {most}, or --ray-address of a cluster with more."
+            if most > 1
+            else "Leave --workers out, or type --ray-address of a cluster with more.",
+        )
 
 
 def too_small(wants: Resources, have: Resources) -> NasError:

@@ -8,7 +8,6 @@ from its checkpoint.
 """
 
 import math
-import os
 import time
 from collections.abc import Generator
 from contextlib import suppress
@@ -22,7 +21,6 @@ from ray.exceptions import RayError
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer, get_device
 
-from nas.errors import NasError
 from nas.interruption import Interruption
 from nas.study import (
     Attempt,
@@ -36,12 +34,12 @@ from nas.study import (
     Report,
     WorkerPlan,
 )
-from nas.training import Team, default_device, team_evaluator
+from nas.training import Team, team_evaluator
 from nas.tuner.connection import environment
 from nas.tuner.lost_workers import Nodes, fault_of
 from nas.tuner.node_probe import CheckedNodes
 from nas.tuner.ray_watch import RayWatch
-from nas.tuner.room import Room, node_resources
+from nas.tuner.room import Room, check_workers, node_resources
 from nas.tuner.sharing import Share
 from nas.tuner.waiting import Wait
 
@@ -204,30 +202,6 @@ class WorkerTeam:
                     controller_failure_limit=0,  # type: ignore[call-arg]
                 ),
             ),
-        )
-
-
-def check_workers(count: int, cpus: int | None = None, gpus: int | None = None) -> None:
-    """Refuse more workers than GPUs, or than CPUs if there is no GPU.
-
-    `cpus` and `gpus` are by default those of this machine.
-
-    Raises:
-        NasError: there are too few.
-    """
-    if cpus is None or gpus is None:
-        import torch
-
-        cpus = os.cpu_count() or 1
-        gpus = torch.cuda.device_count() if default_device().type == "cuda" else 0
-    most, unit = (gpus, "GPU") if gpus else (cpus, "CPU")
-    if count > most:
-        raise NasError(
-            f"{count} workers need one {unit} each, but there {'is' if most == 1 else 'are'} "
-            f"{most}.",
-            f"Type --workers {most}, or --ray-address of a cluster with more."
-            if most > 1
-            else "Leave --workers out, or type --ray-address of a cluster with more.",
         )
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchvision.ops import batched_nms, box_iou
 
 from nas.metrics import AP50, DETECTION_LOSS, MAP
 from nas.study import ByClass
@@ -152,6 +151,8 @@ def summed_loss(
 
 def match(around: Tensor, targets: Tensor) -> Tensor:
     """Return the index of the target of each anchor, -1 for background; int64, shape (N, A)."""
+    from torchvision.ops import box_iou  # takes seconds to import; only detectors need it
+
     count, most = targets.shape[:2]
     iou: Tensor = box_iou(targets[..., CORNERS].reshape(-1, 4), corners_of(around))
     iou = iou.reshape(count, most, -1)
@@ -180,6 +181,8 @@ def decoded(maps: Maps, classes: int) -> tuple[Tensor, Tensor]:
 
 def select(corners: Tensor, probable: Tensor, how: DetectionFilter) -> Tensor:
     """Return the detections of `detect` from boxes (A, 4) and probabilities (A, classes)."""
+    from torchvision.ops import batched_nms  # takes seconds to import; only detectors need it
+
     scores, places = probable.topk(min(how.candidates, len(corners)), dim=0)
     kept = scores > how.threshold
     labels = torch.arange(1, probable.shape[1] + 1, device=scores.device).expand_as(scores)[kept]
