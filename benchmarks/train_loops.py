@@ -240,8 +240,12 @@ def change(job: Job, session: Session) -> None:
 
 
 def _groups(session: Session) -> list[dict[str, object]]:
-    names = ("params", "weight_decay")
-    return [{name: group[name] for name in names} for group in session.optimiser.param_groups]
+    parameters, recipe = list(session.network.parameters()), session.recipe
+    spared_decay = recipe.weight_decay if recipe.decay_norms else 0.0
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": spared_decay},
+    ]
 
 
 class Reordered:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from torch import nn
 
 from nas.space import Architecture
@@ -20,6 +19,7 @@ from nas.study.spec_parts import NoSampler
 from nas.study.study import Study
 from nas.training.evaluator import TrainingEvaluator
 from nas.training.loop.devices import cpu_threads
+from nas.training.loop.optimiser import Optimiser
 from nas.training.loop.recipe import Recipe, load_recipe
 from tests.cli.runner import Driver, run_nas
 from tests.cli.test_train import SPACE
@@ -55,16 +55,16 @@ def counting(
     """Count the optimiser's steps in the returned list, and `act` in the step `at`."""
     steps = list[int]()
 
-    def change(_network: nn.Module, _recipe: Recipe, optimiser: torch.optim.Optimizer) -> None:
+    def change(_network: nn.Module, _recipe: Recipe, optimiser: Optimiser) -> None:
         honest = optimiser.step
 
-        def step(closure: None = None) -> None:
+        def step() -> None:
             honest()
             steps.append(len(steps) + 1)
             if steps[-1] == at:
                 act()
 
-        optimiser.step = step  # type: ignore[method-assign, assignment]
+        optimiser.step = step  # type: ignore[method-assign]
 
     change_optimisers(patch, change)
     return steps

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 from torch import nn
 
 from nas.study.evaluator import WorkerPlan
 from nas.study.study import Study
 from nas.training.evaluator import TrainingEvaluator
 from nas.training.loop import session as session_module
+from nas.training.loop.optimiser import Optimiser
 from nas.training.loop.recipe import Recipe, load_recipe
 from tests.memory_store import MemoryStore
 from tests.studies import WalkSampler, small_spec
@@ -30,14 +30,14 @@ def evaluator_of(study: Study, tmp_path: Path) -> TrainingEvaluator:
 
 def change_optimisers(
     monkeypatch: pytest.MonkeyPatch,
-    change: Callable[[nn.Module, Recipe, torch.optim.Optimizer], None],
+    change: Callable[[nn.Module, Recipe, Optimiser], None],
 ) -> None:
     """Let `change` alter each optimiser that a session makes."""
-    honest = vars(session_module)["make_optimiser"]
+    honest = vars(session_module)["Optimiser"]
 
-    def make(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-        optimiser: torch.optim.Optimizer = honest(network, recipe)
+    def make(network: nn.Module, recipe: Recipe) -> Optimiser:
+        optimiser: Optimiser = honest(network, recipe)
         change(network, recipe, optimiser)
         return optimiser
 
-    monkeypatch.setattr(session_module, "make_optimiser", make)
+    monkeypatch.setattr(session_module, "Optimiser", make)

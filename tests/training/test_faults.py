@@ -17,6 +17,7 @@ from nas.study.trial import TrialState
 from nas.training import evaluator as evaluator_module
 from nas.training.data.problem import ClassScores
 from nas.training.loop.epoch import EpochResult
+from nas.training.loop.optimiser import Optimiser
 from nas.training.loop.recipe import Recipe, load_recipe
 from nas.training.loop.session import Session
 from tests.memory_store import MemoryStore
@@ -35,13 +36,13 @@ pytestmark = pytest.mark.usefixtures("cache")
 def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every step put NaN into all weights."""
 
-    def change(network: nn.Module, _recipe: Recipe, optimiser: torch.optim.Optimizer) -> None:
-        def step(closure: None = None) -> None:
+    def change(network: nn.Module, _recipe: Recipe, optimiser: Optimiser) -> None:
+        def step() -> None:
             with torch.no_grad():
                 for parameter in network.parameters():
                     parameter.fill_(math.nan)
 
-        optimiser.step = step  # type: ignore[method-assign, assignment]
+        optimiser.step = step  # type: ignore[method-assign]
 
     change_optimisers(monkeypatch, change)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from nas.training.loop.optimiser import make_optimiser
+from nas.training.loop.optimiser import Optimiser
 from nas.training.loop.recipe import Recipe, load_recipe
 
 SGD = replace(load_recipe("digits"), lr=0.1, momentum=0.9, weight_decay=0.5, nesterov=False)
@@ -18,7 +18,7 @@ SGD = replace(load_recipe("digits"), lr=0.1, momentum=0.9, weight_decay=0.5, nes
 def after_steps(recipe: Recipe, slope: float, steps: int = 2) -> tuple[float, float]:
     """A weight and a gain, both 1 before `steps` with the gradient `slope`."""
     made = nn.Sequential(nn.Linear(1, 1, bias=False), nn.LayerNorm(1, bias=False))
-    optimiser = make_optimiser(made, recipe)
+    optimiser = Optimiser(made, recipe)
     for parameter in made.parameters():
         nn.init.ones_(parameter)
     for _ in range(steps):
@@ -58,6 +58,58 @@ def test_two_steps_are_those_of_the_method(recipe: Recipe, expected: float) -> N
     assert gain == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        SGD,
+        replace(SGD, nesterov=True, decay_norms=True),
+        replace(SGD, momentum=0.0),
+        replace(SGD, optimiser="rmsprop"),
+        replace(SGD, optimiser="rmsprop", momentum=0.0),
+    ],
+    ids=["momentum", "nesterov", "plain", "rmsprop", "rmsprop without momentum"],
+)
+def test_steps_are_bit_for_bit_those_of_torch_also_after_a_checkpoint(recipe: Recipe) -> None:
+    ours, theirs = (nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4)) for _ in range(2))
+    theirs.load_state_dict(ours.state_dict())
+    weights = list(theirs.parameters())
+    spared = recipe.weight_decay if recipe.decay_norms else 0.0
+    groups = [
+        {"params": [w for w in weights if w.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [w for w in weights if w.ndim <= 1], "weight_decay": spared},
+    ]
+    expected: torch.optim.Optimizer
+    if recipe.optimiser == "sgd":
+        expected = torch.optim.SGD(
+            groups, recipe.lr, recipe.momentum, nesterov=recipe.nesterov, foreach=True
+        )
+    else:
+        expected = torch.optim.RMSprop(
+            groups, recipe.lr, recipe.rmsprop_decay, recipe.rmsprop_epsilon,
+            momentum=recipe.momentum, foreach=True,
+        )  # fmt: skip
+    optimiser = Optimiser(ours, recipe)
+    for step in range(6):
+        if step == 3:
+            kept = {number: dict(state) for number, state in optimiser.state.items()}
+            optimiser = Optimiser(ours, recipe)
+            optimiser.load(kept)
+        optimiser.lr = recipe.lr / (1 + step)
+        for group in expected.param_groups:
+            group["lr"] = optimiser.lr
+        for one, other in zip(ours.parameters(), weights, strict=True):
+            one.grad = torch.randn_like(one)
+            other.grad = one.grad.clone()
+        if step == 4:  # a weight that was not used
+            ours[0].bias.grad = theirs[0].bias.grad = None
+        optimiser.step()
+        expected.step()
+        for one, other in zip(ours.parameters(), weights, strict=True):
+            assert torch.equal(one, other)
+    optimiser.zero_grad()
+    assert all(weight.grad is None for weight in ours.parameters())
+
+
 ONE_EPOCH = """
 import sys
 from nas.space.lowering import lower
@@ -73,7 +125,7 @@ layers = lower(space, space.published[0].architecture, task.input, task.classes)
 fvcore_cost(layers)
 session = Session(layers, task, load_recipe("digits"), 1, seed=0)
 assert session.run_epoch().epoch == 1
-print(*sorted({"onnx", "scipy", "pandas", "sklearn",
+print(*sorted({"onnx", "scipy", "pandas", "sklearn", "torch._dynamo",
     "matplotlib", "torchvision", "ray", "optuna"} & set(sys.modules)))
 """
 

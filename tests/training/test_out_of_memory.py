@@ -19,6 +19,7 @@ from nas.study.trial import TrialState
 from nas.training import evaluator as evaluator_module
 from nas.training.data.problem import ClassScores
 from nas.training.evaluator import free_memory
+from nas.training.loop.optimiser import Optimiser
 from nas.training.loop.recipe import Recipe, load_recipe
 from tests.memory_store import MemoryStore
 from tests.studies import run_serial
@@ -37,16 +38,16 @@ def starving(monkeypatch: pytest.MonkeyPatch, fails: Callable[[int, int], bool])
     """
     parts: list[int] = []
 
-    def change(_network: nn.Module, recipe: Recipe, optimiser: torch.optim.Optimizer) -> None:
+    def change(_network: nn.Module, recipe: Recipe, optimiser: Optimiser) -> None:
         honest, steps = optimiser.step, itertools.count(1)
 
-        def step(closure: None = None) -> None:
+        def step() -> None:
             parts.append(recipe.accumulation)
             if fails(recipe.accumulation, next(steps)):
                 torch.empty(TOO_MUCH, dtype=torch.uint8)
-            honest(closure)
+            honest()
 
-        optimiser.step = step  # type: ignore[method-assign, assignment]
+        optimiser.step = step  # type: ignore[method-assign]
 
     change_optimisers(monkeypatch, change)
     return parts

@@ -95,10 +95,8 @@ def _tensors(session: Session) -> dict[str, Tensor]:
     if session.average:
         weights = session.average.network.state_dict()
         found |= {f"average.{key}": value for key, value in weights.items()}
-    for index, state in session.optimiser.state_dict()["state"].items():
-        for name, value in state.items():
-            if isinstance(value, Tensor):
-                found[f"optimiser.{index}.{name}"] = value
+    for number, state in session.optimiser.state.items():
+        found |= {f"optimiser.{number}.{name}": value for name, value in state.items()}
     found["random"] = session.random.get_state()
     if epoch := session.unfinished:
         found |= {"begun.loss": epoch.loss, "begun.random": epoch.random}
@@ -112,12 +110,11 @@ def _load(session: Session, tensors: dict[str, Tensor], average_steps: int) -> N
         session.average.steps = average_steps
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in _part(tensors, "optimiser.").items():
-        index, _, name = key.partition(".")
+        number, _, name = key.partition(".")
         # use the memory layout of the weights: with another one, optimiser steps are slow
         kept = value.to(memory_format=torch.channels_last) if value.ndim == 4 else value
-        state.setdefault(int(index), {})[name] = kept
-    groups = session.optimiser.state_dict()["param_groups"]
-    session.optimiser.load_state_dict({"state": state, "param_groups": groups})
+        state.setdefault(int(number), {})[name] = kept
+    session.optimiser.load(state)
     session.random.set_state(tensors["random"])
 
 

@@ -34,7 +34,7 @@ from nas.training.loop.decoders import lost_decoders_named
 from nas.training.loop.devices import default_device
 from nas.training.loop.epoch import EpochResult, EpochState
 from nas.training.loop.memory_batches import NO_AUGMENTATION, cached_feed
-from nas.training.loop.optimiser import Average, make_optimiser
+from nas.training.loop.optimiser import Average, Optimiser
 from nas.training.loop.recipe import Recipe
 from nas.training.loop.stopwatch import Stopwatch, stopwatch
 from nas.training.loop.streamed_batches import StreamFeed
@@ -75,7 +75,7 @@ class Session:
         self._layers = layers
         self.task, self.recipe, self.max_epochs = task, recipe, max_epochs
         self.device = torch.device(device) if device else default_device()
-        self.epoch, self._lr = 0, 0.0
+        self.epoch = 0
         self.rungs: tuple[int, ...] = ()
         self.unfinished: EpochState | None = None  # the state of an epoch in progress
         self.between: Callable[[], None] = lambda: None
@@ -90,7 +90,7 @@ class Session:
         self.network: Network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._team, self._trained = ALONE, cast(nn.Module, self.network)
         self.average = Average(self.network, recipe.ema) if recipe.ema else None
-        self.optimiser = make_optimiser(self.network, recipe)
+        self.optimiser = Optimiser(self.network, recipe)
         augment = task.augment if recipe.augment else NO_AUGMENTATION
         self._full = self._feed(task.train, augment), self._feed(task.val)
         self._train, self._val = self._full
@@ -198,7 +198,7 @@ class Session:
             metrics=found,
             train_loss=train_loss,
             seconds=state.seconds,
-            lr=self._lr,
+            lr=self.optimiser.lr,
             images_per_second=pace,
             profile=self._read_laps(),
             by_class=self._by_class(scores),
@@ -307,7 +307,7 @@ class Session:
 
     def _step(self, images: Tensor, labels: Tensor) -> Tensor:
         """Take one optimiser step; return the detached loss, which stays on the device."""
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad()
         smoothing, parts = self.recipe.label_smoothing, self.recipe.accumulation
         learn = self.task.goal.loss
         total = torch.zeros((), device=self.device)
@@ -335,9 +335,7 @@ class Session:
     def _set_rate(self, part: float) -> None:
         """Set the learning rate of the step that ends when `part` of the epoch is finished."""
         epochs = self.epoch + part
-        self._lr = self.recipe.lr_at(epochs, self.max_epochs, self.rungs)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self._lr
+        self.optimiser.lr = self.recipe.lr_at(epochs, self.max_epochs, self.rungs)
 
     @torch.no_grad()
     def _recalibrate(self) -> None:
