@@ -137,6 +137,7 @@ def test_an_equal_training_is_reused_and_only_further_seeds_are_trained(
     assert "one seed only" in against["verdicts"][0]
 
 
+@pytest.mark.slow
 def test_a_variant_has_its_own_stem_and_the_stated_strides(nas: Shell) -> None:
     strides = ["--task-strides", "1,1,1,2,2,1,1,1"]
     known = ["--arch", "igcv3-d-0.25-os", "--against", "igcv3-d-0.5-os", *strides]
