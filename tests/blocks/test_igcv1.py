@@ -182,7 +182,7 @@ def test_small_images_keep_two_strides() -> None:
     assert adapt(space_named("igcv1-imagenet"), Shape(3, 224, 224)).total == 32
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(st.sampled_from(SPACES), seeds, shapes, st.integers(2, 50))
 def test_three_counts_agree(name: str, seed: int, shape: Shape, classes: int) -> None:
     assert_counted_thrice(space_named(name), seed, shape, classes)
@@ -192,7 +192,7 @@ def test_feasible_architectures_are_those_of_the_full_list() -> None:
     assert_feasible_agrees(read_space(SMALL, "small.toml"), 1)
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(st.sampled_from(SPACES), seeds)
 def test_random_members_run(name: str, seed: int) -> None:
     space = space_named(name)

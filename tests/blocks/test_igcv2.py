@@ -13,7 +13,6 @@ from nas.space.blocks.igcv2 import branch_sizes
 from nas.space.blocks.kind import StageKind
 from nas.space.file import read_space
 from nas.space.layers import Activation, Add, BatchNorm, Builder, Conv, Shape, Shuffle
-from nas.space.lowering import lower
 from nas.space.strides import adapt
 from nas.training.network.module import build
 from tests.blocks.families import (
@@ -165,7 +164,7 @@ def test_small_images_keep_two_strides() -> None:
     assert adapt(SPACE, Shape(3, 32, 32)).total == 4
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(seeds, shapes, st.integers(2, 50))
 def test_three_counts_agree(seed: int, shape: Shape, classes: int) -> None:
     assert_counted_thrice(SPACE, seed, shape, classes)
@@ -182,8 +181,8 @@ def test_random_members_run(seed: int) -> None:
 
 
 def test_trains() -> None:
-    entry = SPACE.known("igcv2-rule-1.0")
-    results = train_on_digits(entry.space, entry.architecture, epochs=4)
+    space = read_space(SMALL, "small.toml")
+    member = space.parse("depth=1-2,width=12-30,factors=2,residual=no")
+    results = train_on_digits(space, member, epochs=4)
     assert results[-1].train_loss < results[0].train_loss
     assert results[-1].metrics["top1_error"] < 0.6
-    assert lower(SPACE, entry.architecture)[-1].name == "classifier"

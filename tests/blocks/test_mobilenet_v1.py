@@ -94,7 +94,7 @@ def test_small_images_keep_two_strides() -> None:
     assert adapt(SPACE, SPACE.deployment).total == 32
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(seeds, shapes, st.integers(2, 50))
 def test_three_counts_agree(seed: int, shape: Shape, classes: int) -> None:
     assert_counted_thrice(SPACE, seed, shape, classes)
@@ -119,7 +119,7 @@ def test_trains() -> None:
     assert results[-1].metrics["top1_error"] < 0.75
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(seeds)
 def test_random_members_run(seed: int) -> None:
     assert logits_are_finite(SPACE, random_member(SPACE, seed), Shape(1, 8, 8))

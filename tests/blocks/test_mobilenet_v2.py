@@ -162,7 +162,7 @@ def test_cifar_images_keep_the_strides_of_the_authors() -> None:
     assert (adaptation.stem, adaptation.stages) == (1, (1, 1, 2, 2, 1, 1, 1))
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(seeds, shapes, st.integers(2, 50))
 def test_three_counts_agree(seed: int, shape: Shape, classes: int) -> None:
     assert_counted_thrice(SPACE, seed, shape, classes)
@@ -180,12 +180,12 @@ def test_expansions_are_integers(expansion: Any) -> None:
 
 def test_trains() -> None:
     text = "depth=1-1-1-1-1-1-1,width=16-24-32-64-96-160-320,expansion=0-6-6-6-6-6-6,kernel=3"
-    results = train_on_digits(SPACE, SPACE.parse(text), epochs=3)
+    results = train_on_digits(SPACE, SPACE.parse(text), epochs=2)
     assert results[-1].train_loss < 2.0 < results[0].train_loss < 5
     assert results[-1].metrics["top1_error"] < 0.55
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(seeds)
 def test_random_members_run(seed: int) -> None:
     assert logits_are_finite(SPACE, random_member(SPACE, seed), Shape(1, 8, 8))

@@ -134,7 +134,7 @@ def test_draws_one_by_one_are_uniform_too(
     feasible = FeasibleSpace(small, (Constraint("madds", limit),))
     members = [a for a, cost in listed.items() if 0.7 * limit <= cost.madds <= limit]
     rng = np.random.default_rng(2)
-    drawn = Counter(feasible.sample(rng, low=0.7) for _ in range(10 * len(members)))
+    drawn = Counter(feasible.sample(rng, low=0.7) for _ in range(5 * len(members)))
     assert set(drawn) <= set(members)
     assert stats.chisquare([drawn[member] for member in members]).pvalue > 1e-4
 
@@ -166,10 +166,11 @@ def igcv3() -> CostModel:
 def test_one_ceiling_on_a_large_space_is_counted_exactly_within_rigorous_bounds(
     igcv3: CostModel,
 ) -> None:
-    """25M multiply-adds: 3,164,157,243,392 of 1.17e31, fewer than 1 in 1e18."""
+    """25M multiply-adds: 3.2e12 of 1.17e31, fewer than 1 in 1e18."""
     feasible = FeasibleSpace(igcv3, parse_budgets(["25M-flops"]))
     count = feasible.count()
     assert count.exact
+    assert count.low == 3_164_157_243_392  # by convolution modulo primes
     low, high = feasible.bounds()
     assert low <= count.low <= high <= 1.001 * low
     assert count.low / feasible.total < 1e-18
@@ -238,21 +239,20 @@ def test_the_spread_of_a_small_space_is_near_the_list(
         assert found == pytest.approx(cells, abs=0.01 * len(listed))
 
 
-def test_a_budget_that_one_architecture_meets_gives_it_at_once() -> None:
-    space = load_space("igcv3")
-    costs = CostModel(space)
-    tight = FeasibleSpace(costs, parse_budgets(["300M-flops"])).smallest("madds")
-    feasible = FeasibleSpace(costs, (Constraint("madds", costs.cost(tight).madds),))
+@pytest.mark.slow
+def test_a_budget_that_one_architecture_meets_gives_it_at_once(igcv3: CostModel) -> None:
+    least = igcv3.cost(FeasibleSpace(igcv3, ()).smallest("madds")).madds
+    feasible = FeasibleSpace(igcv3, (Constraint("madds", least),))
     drawn = feasible.sample(np.random.default_rng(0))
     assert drawn is not None
-    assert costs.cost(drawn).madds == costs.cost(tight).madds
+    assert igcv3.cost(drawn).madds == least
     low, high = feasible.bounds()
     assert high / feasible.total < 1e-15
     assert low <= high
 
 
-def test_a_budget_that_nothing_meets_names_the_smallest() -> None:
-    feasible = FeasibleSpace(CostModel(load_space("igcv3")), parse_budgets(["5M-flops"]))
+def test_a_budget_that_nothing_meets_names_the_smallest(igcv3: CostModel) -> None:
+    feasible = FeasibleSpace(igcv3, parse_budgets(["5M-flops"]))
     with pytest.raises(BudgetError, match=r"22\.34M madds \(22,340,592"):
         feasible.check()
 

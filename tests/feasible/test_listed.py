@@ -4,7 +4,6 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -15,7 +14,7 @@ from nas.errors import BudgetError
 from nas.feasible import FeasibleSpace
 from nas.feasible.listed import ListedSpace, feasible_space
 from nas.space.file import read_space
-from tests.members import LISTABLE, space_named
+from tests.members import LISTABLE
 
 COSTS = CostModel(read_space(LISTABLE, "small.toml"))
 MIDDLE = COSTS.cost(
@@ -51,8 +50,7 @@ def test_both_ways_agree_on_a_space_that_allows_both(shares: Any) -> None:
 
 
 def test_samples_keep_to_a_band() -> None:
-    costs = CostModel(space_named("nasnet-a"))
-    feasible = feasible_space(costs, parse_budgets(["300M-flops"]))
+    feasible = ListedSpace(COSTS, (Constraint("madds", 2 * MIDDLE.madds),))
     rng = np.random.default_rng(1)
     drawn = [feasible.sample(rng, low=0.4, high=0.45) for _ in range(30)]
     used = [feasible.used(feasible.cost(member)) for member in drawn]
@@ -73,10 +71,8 @@ def test_an_empty_band_gives_nothing() -> None:
     assert feasible.sample(np.random.default_rng(0), low=0.99) is None
 
 
-@pytest.mark.parametrize("name", ["igcv3", "nasnet-a"])
-def test_the_block_kind_decides(name: str) -> None:
-    feasible = feasible_space(CostModel(space_named(name)), ())
-    assert isinstance(feasible, ListedSpace) == (name == "nasnet-a")
+def test_a_space_whose_costs_are_sums_over_its_stages_is_not_listed() -> None:
+    assert not isinstance(feasible_space(COSTS, ()), ListedSpace)
 
 
 def test_bands_counts_and_draws_agree_with_the_other_way() -> None:
