@@ -25,7 +25,7 @@ def test_a_stored_study(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "space",
     [
-        space if space in ("igcv3", "igcv1") else pytest.param(space, marks=pytest.mark.slow)
+        space if space == "igcv3" else pytest.param(space, marks=pytest.mark.slow)
         for space in observe.EXPORTED
     ],
 )

@@ -59,7 +59,9 @@ def test_members_within_the_budget_the_same_for_the_same_history(name: str, goal
         assert admits(BUDGET, trial.cost)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n == "gp" else n for n in NAMES]
+)
 def test_pending_and_failed_trials_are_not_told(name: str) -> None:
     history = search(name, GOALS["two"], START + 1)
     history[-1] = replace(history[-1], state=TrialState.WAITING, measurements=())
@@ -80,7 +82,7 @@ def test_a_genetic_algorithm_knows_its_generations_again() -> None:
     assert madds[0] > madds[1]  # here more multiply-adds are fewer errors
 
 
-@pytest.mark.parametrize("name", ["nsga2", "nsga3"])
+@pytest.mark.parametrize("name", ["nsga2", pytest.param("nsga3", marks=pytest.mark.slow)])
 def test_a_sampler_that_saw_every_trial_come_proposes_like_one_that_sees_them_at_once(
     name: str,
 ) -> None:

