@@ -8,6 +8,7 @@ Trains the small network and writes the curve, the test scores and the weights t
 import json
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import torch
@@ -38,13 +39,17 @@ def trained(team: Team, folder: Path) -> None:
         session.save_weights(folder / f"{stem}.safetensors")
 
 
-def main(rank: str, size: str, folder: str) -> None:
+def trained_together(rank: int, size: int, folder: Path) -> None:
     """Connect, and train."""
     store = f"file://{folder}/rendezvous"
-    dist.init_process_group("gloo", init_method=store, rank=int(rank), world_size=int(size))
-    trained(Team.joined(), Path(folder))
-    dist.destroy_process_group()
+    dist.init_process_group(
+        "gloo", init_method=store, rank=rank, world_size=size, timeout=timedelta(seconds=120)
+    )
+    try:
+        trained(Team.joined(), folder)
+    finally:
+        dist.destroy_process_group()
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    trained_together(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))

@@ -1,5 +1,6 @@
 """Weights that cannot be saved, and folders that vanish: the trial waits, and is trained again."""
 
+import ctypes
 import os
 import resource
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from nas.errors import StudyPausedError
 from nas.store import open_store
@@ -19,6 +21,7 @@ from nas.study.execution import Event, TrialMeasured, TrialStarted
 from nas.study.study import Study
 from nas.study.trial import TrialState
 from nas.training.evaluator import TrainingEvaluator
+from tests.forked import Forked
 from tests.memory_store import MemoryStore
 from tests.messages import carrying
 from tests.s3_server import KEYS
@@ -28,6 +31,7 @@ from tests.trained import quick_spec, train_study
 pytestmark = pytest.mark.usefixtures("cache")
 
 SPEC = quick_spec(num_trials=3)
+CLONE_NEWNS = 0x20000  # of <sched.h>: the calling process gets mounts of its own
 
 
 def study_of(store: MemoryStore) -> Study:
@@ -120,15 +124,30 @@ def test_a_storage_that_cannot_be_reached_pauses_the_study(
 def test_a_full_disk_pauses_the_study_until_there_is_room(tmp_path: Path) -> None:
     database, results = tmp_path / "nas.db", tmp_path / "results"
     results.mkdir()
-    train = [sys.executable, "-m", "tests.training.full_disk_process", str(database), str(results)]
-    mounted = 'mount -t tmpfs -o size=8K tmpfs "$1" && shift && exec "$@"'
-    words = ["unshare", "-m", "sh", "-c", mounted, "sh", str(results), *train]
-    where: dict[str, Any] = {"cwd": Path(__file__).parents[2], "capture_output": True, "text": True}
-    full = subprocess.run(words, **where, timeout=240)
-    if "mount" in full.stderr or "unshare" in full.stderr:
-        pytest.skip(f"no disk can be mounted here: {full.stderr}")
-    assert full.returncode == StudyPausedError.exit_code, full.stderr
-    assert "No space left on device" in full.stdout
+
+    def train() -> int:
+        if ctypes.CDLL(None).unshare(CLONE_NEWNS):  # the disk is mounted for the fork alone
+            raise OSError("unshare")
+        for words in (
+            ["--make-rprivate", "/"],
+            ["-t", "tmpfs", "-o", "size=8K", "tmpfs", str(results)],
+        ):
+            subprocess.run(["mount", *words], check=True)
+        torch.set_num_threads(1)
+        try:
+            train_study(database, results, quick_spec())
+        except StudyPausedError as error:
+            sys.stdout.write(error.cause)
+            return error.exit_code
+        return 0
+
+    full = Forked(train)
+    told, failed = full.stdout.read(), full.stderr.read()
+    code = full.wait()
+    if "mount" in failed or "unshare" in failed:
+        pytest.skip(f"no disk can be mounted here: {failed}")
+    assert code == StudyPausedError.exit_code, failed
+    assert "No space left on device" in told
     train_study(database, results, quick_spec())  # there is room
     with open_store(str(database), read_only=True) as store:
         (trial,) = store.trials("study")

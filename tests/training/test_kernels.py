@@ -41,7 +41,7 @@ def chain_layers(shape: Shape, kernel: int, stride: int, between: str) -> list[L
 
 
 @needs_compiler
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(
     images=st.integers(1, 4),
     channels=st.integers(2, 40),
@@ -73,7 +73,7 @@ def test_a_convolution_between_norms(
 
 
 @needs_compiler
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(
     images=st.integers(1, 5),
     channels=st.integers(1, 200),
@@ -109,8 +109,8 @@ def test_a_mean_far_from_zero_does_not_spoil_the_variance() -> None:
 @pytest.mark.parametrize(
     ("space", "name"),
     [
-        ("igcv3", "igcv3-d-1.0"),
-        ("mobilenetv2", "mobilenetv2-1.0"),
+        pytest.param("igcv3", "igcv3-d-1.0", marks=pytest.mark.slow),
+        pytest.param("mobilenetv2", "mobilenetv2-1.0", marks=pytest.mark.slow),
         ("mobilenetv1", "mobilenetv1-1.0"),
         ("shufflenetv1", "shufflenetv1-g3-1.0"),
     ],

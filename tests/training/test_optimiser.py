@@ -117,14 +117,15 @@ from nas.space.file import load_space
 from nas.training.data import load_task
 from nas.training.scores.proxies import proxy_batches, proxy_scores
 from nas.training.loop.recipe import load_recipe
-from nas.training.network.fvcore_count import fvcore_cost
 from nas.training.loop.session import Session
 
 space, task = load_space("igcv3"), load_task("digits", limit=128)
 layers = lower(space, space.published[0].architecture, task.input, task.classes)
-fvcore_cost(layers)
 session = Session(layers, task, load_recipe("digits"), 1, seed=0)
 assert session.run_epoch().epoch == 1
+print(*sorted({"nas.training.cpu", "fvcore", "sqlalchemy", "dash"} & set(sys.modules)))
+from nas.training.network.fvcore_count import fvcore_cost
+fvcore_cost(layers)
 print(*sorted({"onnx", "scipy", "pandas", "sklearn", "torch._dynamo",
     "matplotlib", "torchvision", "ray", "optuna"} & set(sys.modules)))
 """

@@ -17,7 +17,7 @@ from nas.training.loop.data_parallel import ALONE, Team
 from nas.training.loop.memory_batches import Feed
 from tests.messages import carrying
 from tests.training.nets import coloured_task, in_memory, noise
-from tests.training.team_process import trained
+from tests.training.team_process import trained, trained_together
 
 ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
@@ -76,14 +76,17 @@ def test_shares_put_together_are_the_batches_of_one(kind: str, tmp_path: Path) -
 
 
 def test_a_team_of_two_trains_what_one_process_trains(tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "tests.training.team_process"]
-    started = [
-        subprocess.Popen([*words, str(rank), "2", str(tmp_path)], cwd=ROOT) for rank in range(2)
-    ]
+    words = [sys.executable, "-m", "tests.training.team_process", "1", "2", str(tmp_path)]
+    started = subprocess.Popen(words, cwd=ROOT)
     before = torch.get_num_threads()
-    trained(ALONE, tmp_path)
-    torch.set_num_threads(before)
-    assert [process.wait(120) for process in started] == [0, 0]
+    try:
+        trained(ALONE, tmp_path)
+        trained_together(0, 2, tmp_path)
+        assert started.wait(120) == 0
+    finally:
+        torch.set_num_threads(before)
+        started.kill()
+        started.wait()
     for ema in (0.0, 0.9):
         stems = [f"ema-{ema}-{name}" for name in ("0-of-1", "0-of-2", "1-of-2")]
         one, two, other = (json.loads((tmp_path / f"{stem}.json").read_text()) for stem in stems)

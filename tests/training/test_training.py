@@ -26,8 +26,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 RICH = replace(RECIPE, ema=0.9, optimiser="rmsprop", lr=0.01, rmsprop_epsilon=1.0)
 
 
-def a_session(epochs: int = 4, recipe: Recipe = RECIPE) -> Session:
-    task = coloured_task()
+def a_session(epochs: int = 4, recipe: Recipe = RECIPE, images: int = 64) -> Session:
+    task = coloured_task(images)
     return Session(small_layers(task.input, task.classes), task, recipe, epochs, 0, "cpu")
 
 
@@ -60,11 +60,14 @@ def test_an_epoch_that_was_interrupted_anywhere_continues_exactly(
     tmp_path: Path, recipe: Recipe
 ) -> None:
     """Interrupted after each step and each batch of a validation, all of them in turn."""
-    expected, ran = figures([(whole := a_session(2, recipe)).run_epoch(), whole.run_epoch()]), True
+    expected, ran = (
+        figures([(whole := a_session(2, recipe, 32)).run_epoch(), whole.run_epoch()]),
+        True,
+    )
     at = 0
     while ran:
         ran, at = False, at + 1
-        part, history, calls = a_session(2, recipe), list[EpochResult](), iter(range(at, 0, -1))
+        part, history, calls = a_session(2, recipe, 32), list[EpochResult](), iter(range(at, 0, -1))
 
         def interrupt(calls: Iterator[int] = calls) -> None:
             if next(calls, 0) == 1:
@@ -77,14 +80,14 @@ def test_an_epoch_that_was_interrupted_anywhere_continues_exactly(
         except InterruptedError:
             ran = True
             save_checkpoint(part, FolderStorage(tmp_path / str(at)), history)
-            part = a_session(2, recipe)
+            part = a_session(2, recipe, 32)
             history = restore_checkpoint(part, FolderStorage(tmp_path / str(at)))
             while part.epoch < 2:
                 history.append(part.run_epoch())
         assert figures(history) == expected
         ours, theirs = part.evaluated.state_dict(), whole.evaluated.state_dict()
         assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
-    assert at > 2 * 4
+    assert at > 2 * 2
 
 
 def test_a_later_checkpoint_replaces_an_earlier_one(tmp_path: Path) -> None:

@@ -48,7 +48,13 @@ def test_every_residual_of_a_family_starts_at_zero(family: str) -> None:
         assert residuals == sum(isinstance(layer, Add) for layer in layers)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(family, marks=pytest.mark.slow) if family == "igcv1-imagenet" else family
+        for family in FAMILIES
+    ],
+)
 def test_something_normed_still_reaches_the_classifier(family: str) -> None:
     layers = known_layers(family, FAMILIES[family][0])
     network = build(layers, torch.Generator().manual_seed(0), zero_residuals=True).train()

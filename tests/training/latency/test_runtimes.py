@@ -85,11 +85,13 @@ def test_every_convolution_of_a_profile_has_its_time(runtime: str) -> None:
 @pytest.mark.parametrize("runtime", ["onnxruntime", "torch"])
 def test_networks_and_units_are_measured(runtime: str) -> None:
     opened = open_runtime("cpu", runtime)
-    layers = layers_of("mobilenetv2", "mobilenetv2-1.0")
+    layers = layers_of("mobilenetv2", "mobilenetv2-0.35")
     timing = measure_network(opened, layers)
     assert timing.runs >= 15
     assert 0 < timing.low <= timing.median <= timing.high
-    both = measure_networks(opened, [layers, layers_of("igcv3", "igcv3-d-1.0")], rounds=3)
+    both = measure_networks(
+        opened, [layers, layers_of("mobilenetv1", "mobilenetv1-0.25")], rounds=3
+    )
     assert [each.runs for each in both] == [3, 3]
     heard: list[float] = []
     found = measure_units(opened, [layers], heard.append)
