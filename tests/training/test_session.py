@@ -162,6 +162,7 @@ def test_weight_decay_spares_norms_and_biases() -> None:
     assert a[name].norm() == pytest.approx(b[name].norm().item(), rel=0.02)
 
 
+@accelerated
 def test_divergence_is_reported_as_it_is() -> None:
     run = session(lr=100.0, momentum=0.999, weight_decay=1.0, warmup_epochs=0.0, max_epochs=30)
     for _ in range(30):
