@@ -8,6 +8,7 @@ from nas.feasible import FeasibleSpace, FeasibleUnion
 from nas.results import (
     confirmation_text,
     counted_at,
+    epoch_text,
     learnt_text,
     networks_text,
     strides_at,
@@ -80,9 +81,10 @@ def _print_rest(spec: StudySpec, task: Task) -> None:
 
 
 def _plan(spec: StudySpec) -> str:
+    part = f" of {epoch_text(spec)}" if epoch_text(spec) else ""
     if spec.networks:
         trainings = output.plural(len(spec.networks) * spec.seeds, "training")
-        return f"{trainings} of {output.plural(spec.ladder.max_epochs, 'epoch')}"
+        return f"{trainings} of {output.plural(spec.ladder.max_epochs, 'epoch')}{part}"
     several = output.plural(spec.num_trials, "candidate") if spec.counted else "candidates"
     time = f" started within {duration(spec.time_limit)}" if spec.time_limit else ""
     known = f" and {len(spec.references)} published" if spec.references else ""
@@ -92,7 +94,9 @@ def _plan(spec: StudySpec) -> str:
     again = f"; {confirmed}" if confirmed else ""
     sizes = f" on {spec.ladder.resolutions}" if spec.resolutions else ""
     learnt = f"; learnt beforehand: {learnt_text(spec)}" if spec.learnt else ""
-    return f"{several}{time}{known}, {output.plural(full, 'epoch')}{sizes}{rungs}{again}{learnt}"
+    return (
+        f"{several}{time}{known}, {output.plural(full, 'epoch')}{part}{sizes}{rungs}{again}{learnt}"
+    )
 
 
 def _page(store: Store, study: str) -> str:

@@ -61,6 +61,7 @@ from nas.results.selection import Box, Selection, narrowed
 from nas.results.settings_text import (
     confirmation_text,
     counted_at,
+    epoch_text,
     learnt_text,
     networks_text,
     strides_at,

@@ -64,6 +64,11 @@ def candidates_text(spec: StudySpec) -> str:
     return ", ".join(number + time)
 
 
+def epoch_text(spec: StudySpec) -> str:
+    """Return the images of an epoch if it is a part of a pass over all images; else empty."""
+    return f"{spec.epoch_images:,} images" if spec.epoch_images else ""
+
+
 def study_settings(
     spec: StudySpec, versions: Mapping[str, str] | None = None
 ) -> tuple[tuple[str, str], ...]:
@@ -90,6 +95,7 @@ def study_settings(
         ("Images", spec.data.text if spec.data else ""),
         ("Recipe", recipe_title(spec.recipe)),
         *([("Epochs", str(spec.ladder.max_epochs))] if spec.networks else search),
+        ("Epoch", epoch_text(spec)),
         ("Reuse", "results of the same training in this database" if spec.reuse else "none"),
         ("Learnt", learnt_text(spec)),
         ("Space file", ", ".join(f"sha256 {own.space_hash[:16]}" for own in spec.spaces.values())),

@@ -31,7 +31,7 @@ def divergence(spec: StudySpec, measurement: Measurement) -> str:
     if spec.data is None or spec.data.classes < 2 or spec.teachers:
         return ""
     classes, loss = spec.data.classes, measurement.train_loss
-    judged = -(-_IMAGES // max(1, spec.data.train))
+    judged = -(-_IMAGES // max(1, spec.epoch_images or spec.data.train))
     if measurement.epoch != judged or loss <= math.log(classes):
         return ""
     return (

@@ -1,6 +1,7 @@
 """StudySpec: the definition of a study, stored with it as one value."""
 
 import json
+import re
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from math import prod
@@ -252,6 +253,13 @@ class StudySpec:
         if not self.teachers:
             return first
         return replace(first, label=f"taught {first.label}", short=f"taught {first.short}")
+
+    @property
+    def epoch_images(self) -> int:
+        """The number of training images of an epoch; 0 if it is a pass over all of them."""
+        found = re.search(r"^epoch_images = (\d+)$", self.recipe, re.MULTILINE)
+        images = int(found[1]) if found else 0
+        return 0 if self.data is not None and images >= self.data.train else images
 
     @property
     def recipe_from_scratch(self) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from nas.cli import output
 from nas.cli.announce import announce
 from nas.dashboards.address import HOST, check_port, free_port
 from nas.feasible import FeasibleUnion, feasible_space
+from nas.results import study_settings
 from nas.store import open_store
 from nas.study.spec import StudySpec
 from nas.study.spec_parts import DataIdentity
@@ -71,6 +73,16 @@ def test_the_start_says_what_decides_a_study(
     for words in ("small, tricky", "within 900K-madds", "strides 2,1,2,2", "started within 10 min",
                   "judged after 1, 2", "4 epochs", "under 3 seeds", "digits 1x8x8"):  # fmt: skip
         assert words in text, words
+
+
+def test_the_start_and_the_settings_say_that_epochs_are_parts_of_a_pass(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = replace(SPECS[1], recipe="epoch_images = 500\n", data=replace(IMAGES, train=1_000))
+    for spec, shown in ((parts, True), (replace(parts, data=replace(IMAGES, train=500)), False)):
+        text = "\n".join(started(spec, tmp_path, capsys))
+        assert ("4 epochs of 500 images" in text) == shown
+        assert (dict(study_settings(spec)).get("Epoch") == "500 images") == shown
 
 
 def test_verbose_adds_the_other_settings(

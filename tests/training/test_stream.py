@@ -122,6 +122,18 @@ def test_decoders_end_with_the_process_that_started_them(tmp_path: Path) -> None
     pytest.fail("the decoders outlive their parent")
 
 
+def test_parts_of_a_pass_follow_one_another(tmp_path: Path) -> None:
+    feed = noise(tmp_path)
+
+    def part(first: int, until: int | None) -> list[tuple[Tensor, Tensor]]:
+        random = torch.Generator().manual_seed(3)
+        return list(feed.shuffled(4, random, skipped=first, until=until))
+
+    whole = part(0, None)
+    assert len(part(0, 1)) == 1
+    assert same(part(0, 1) + part(1, 3) + part(3, len(whole) + 2), whole)
+
+
 def test_a_stream_that_is_left_early_leaves_nothing_behind(tmp_path: Path, processes: None) -> None:
     feed = noise(tmp_path)
     stream = feed.shuffled(4, torch.Generator().manual_seed(0))

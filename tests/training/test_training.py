@@ -53,21 +53,29 @@ def test_restored_sessions_are_exactly_those_that_went_through(
 
 
 @pytest.mark.parametrize(
-    "recipe",
-    [pytest.param(RECIPE, marks=pytest.mark.slow), replace(RICH, accumulation=2)],
+    ("recipe", "images"),
+    [
+        pytest.param(RECIPE, 32, marks=pytest.mark.slow),
+        (replace(RICH, accumulation=2), 32),
+        (replace(RECIPE, epoch_images=32), 48),  # the second epoch ends in the second pass
+    ],
 )
 def test_an_epoch_that_was_interrupted_anywhere_continues_exactly(
-    tmp_path: Path, recipe: Recipe
+    tmp_path: Path, recipe: Recipe, images: int
 ) -> None:
     """Interrupted after each step and each batch of a validation, all of them in turn."""
     expected, ran = (
-        figures([(whole := a_session(2, recipe, 32)).run_epoch(), whole.run_epoch()]),
+        figures([(whole := a_session(2, recipe, images)).run_epoch(), whole.run_epoch()]),
         True,
     )
     at = 0
     while ran:
         ran, at = False, at + 1
-        part, history, calls = a_session(2, recipe, 32), list[EpochResult](), iter(range(at, 0, -1))
+        part, history, calls = (
+            a_session(2, recipe, images),
+            list[EpochResult](),
+            iter(range(at, 0, -1)),
+        )
 
         def interrupt(calls: Iterator[int] = calls) -> None:
             if next(calls, 0) == 1:
@@ -80,7 +88,7 @@ def test_an_epoch_that_was_interrupted_anywhere_continues_exactly(
         except InterruptedError:
             ran = True
             save_checkpoint(part, FolderStorage(tmp_path / str(at)), history)
-            part = a_session(2, recipe, 32)
+            part = a_session(2, recipe, images)
             history = restore_checkpoint(part, FolderStorage(tmp_path / str(at)))
             while part.epoch < 2:
                 history.append(part.run_epoch())

@@ -49,8 +49,9 @@ class EpochResult:
 class EpochState:
     """The state of an epoch in progress: its finished steps, and the values to continue it.
 
-    `loss` is the sum of the losses, on the device; `random` is the state of the generator before
-    the first step, and `seconds` the time that earlier sessions spent on the epoch.
+    `loss` is the sum of the losses, on the device; `random` is the state of the generator at the
+    start of the pass over the images, and `seconds` the time that earlier sessions spent on the
+    epoch.
     """
 
     steps: int

@@ -65,11 +65,12 @@ class Feed:
         augmented: bool = True,
         team: Team = ALONE,
         skipped: int = 0,
+        until: int | None = None,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield one epoch in random order; images that fill no batch are left out.
+        """Yield one pass in random order; images that fill no batch are left out.
 
         Each process gets its part of every batch (`team`). Order and augmentation are the same in
-        all processes. The first `skipped` batches are left out.
+        all processes. The first `skipped` batches are left out, and those from number `until` on.
         """
         count, pad = len(self._labels), self._augment.crop_padding
         order = torch.randperm(count, generator=random)
@@ -80,7 +81,7 @@ class Feed:
             offsets = torch.full((count, 2), pad)
             mirrored = torch.zeros(count, dtype=torch.bool)
         plan = [part.to(self._device) for part in (order, offsets, mirrored)]
-        for step in range(skipped, steps_of_epoch(count, batch_size)):
+        for step in range(steps_of_epoch(count, batch_size))[skipped:until]:
             chosen = slice(step * batch_size, (step + 1) * batch_size)
             yield self._batch(*(team.part(part[chosen]) for part in plan))
 

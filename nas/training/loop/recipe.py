@@ -66,6 +66,10 @@ class Recipe:
     recipes of versions without this field train without it. `clip_norm` is the greatest norm of
     the gradient of all weights, which is scaled down to it; 0 for no limit.
 
+    `epoch_images` is the number of images of an epoch, for large data: several epochs then divide
+    one shuffled pass over the training images, so that a rung can be a part of a pass. It is
+    rounded to whole batches; 0: an epoch is a pass.
+
     `by_schedule` names the fields that a study sets for its number of images and epochs
     (`nas.training.loop.fitting`), which replaces their values here.
     """
@@ -103,6 +107,7 @@ class Recipe:
     start: tuple[str, ...] = ()
     zero_residuals: bool = False
     clip_norm: float = 0.0
+    epoch_images: int = 0
     by_schedule: tuple[str, ...] = ()
 
     def lr_at(self, epochs: float, max_epochs: int, rungs: Sequence[int] = ()) -> float:
@@ -175,6 +180,7 @@ _RANGES: dict[str, tuple[type, float, float]] = {
     "lr_factor": (float, 1e-6, 1.0),
     "ema": (float, 0.0, 0.99999),
     "clip_norm": (float, 0.0, 1e6),
+    "epoch_images": (int, 0, 1_000_000_000),
     "accumulation": (int, 1, 65_536),
     "crop_least": (float, 0.01, 1.0),
     "jitter_hue": (float, 0.0, 180.0),

@@ -22,7 +22,7 @@ from nas.storage import File
 from nas.study import PLAIN, ByClass, Profile
 from nas.training.data import Augmentation, Scores, ScoresByClass, Split, Task
 from nas.training.data.records import Files
-from nas.training.loop.batches import Batches, images_of_epoch, steps_of_epoch
+from nas.training.loop.batches import Batch, Batches, EpochSteps
 from nas.training.loop.data_parallel import (
     ALONE,
     Team,
@@ -246,7 +246,12 @@ class Session:
 
     @property
     def _images_of_epoch(self) -> int:
-        return images_of_epoch(len(self._train), self.recipe.batch_size)
+        return min(self._steps.of_epoch * self.recipe.batch_size, len(self._train))
+
+    @property
+    def _steps(self) -> EpochSteps:
+        recipe = self.recipe
+        return EpochSteps.of(len(self._train), recipe.batch_size, recipe.epoch_images)
 
     def _lap(self, part: str | None) -> None:
         """Add the time since the last call to the time of `part`; None: do not count it."""
@@ -283,19 +288,18 @@ class Session:
     def _train_epoch(self, state: EpochState, on_step: Callable[[int, int], None] | None) -> float:
         """Train for one epoch, or the rest of it; return its mean training loss."""
         self.network.train()
-        self._random.set_state(state.random)
-        size = self.recipe.batch_size
-        steps = steps_of_epoch(len(self._train), size)
-        batches = self._train.shuffled(size, self._random, team=self._team, skipped=state.steps)
+        steps = self._steps.of_epoch
         if state.steps:
             self._set_rate(state.steps / steps)  # for the result, if no step is left
-        for step, (images, labels) in enumerate(batches, start=state.steps + 1):
+        for step, (images, labels) in enumerate(self._batches(state), start=state.steps + 1):
             self._lap("data")
             self._set_rate(step / steps)
             state.loss += self._step(images, labels)
             if self.average:
                 self.average.update()
             state.steps = step
+            if not self._steps.in_pass(self.epoch, step):
+                state.random = self._random.get_state()  # of the next pass
             self._lap("optimiser")
             if on_step is not None:
                 on_step(step, steps)
@@ -304,6 +308,20 @@ class Session:
         total = state.loss.clone()
         self._team.add(total)
         return float(total) / steps / self._team.size
+
+    def _batches(self, state: EpochState) -> Iterator[Batch]:
+        """Yield the batches of the rest of an epoch, which may end in another pass than it began.
+
+        Each pass is drawn again from the generator's state at its start, in every epoch of it.
+        """
+        size, steps = self.recipe.batch_size, self._steps
+        while left := steps.of_epoch - state.steps:
+            self._random.set_state(state.random)
+            first = steps.in_pass(self.epoch, state.steps)
+            yield from self._train.shuffled(
+                size, self._random, team=self._team, skipped=first, until=first + left
+            )
+        self._random.set_state(state.random)
 
     def _step(self, images: Tensor, labels: Tensor) -> Tensor:
         """Take one optimiser step; return the detached loss, which stays on the device."""

@@ -52,18 +52,21 @@ class StreamFeed:
         augmented: bool = True,
         team: Team = ALONE,
         skipped: int = 0,
+        until: int | None = None,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield one epoch in random order; images that fill no batch are left out.
+        """Yield one pass in random order; images that fill no batch are left out.
 
         Only the part of each batch that belongs to this process (`team`) is read from disk. The
-        first `skipped` batches are not read.
+        first `skipped` batches are not read, nor those from number `until` on.
         """
         order = self._files.order(random)
         draws = torch.rand(len(order), DRAWS, generator=random)
         kept = images_of_epoch(len(self), batch_size)
         recipe = self._recipe if augmented else None
         parts, drawn = (
-            tuple(team.part(batch) for batch in torch.split(whole[:kept], batch_size)[skipped:])
+            tuple(
+                team.part(batch) for batch in torch.split(whole[:kept], batch_size)[skipped:until]
+            )
             for whole in (order, draws)
         )
         return self._batches(parts, drawn, recipe)
