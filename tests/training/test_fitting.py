@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.errors import TaskError
-from nas.training.loop.batches import steps_of_epoch
+from nas.training.loop.batches import steps_of_pass
 from nas.training.loop.fitting import fitted
 from nas.training.loop.recipe import FITTED, load_recipe, override, read_recipe
 from tests.messages import carrying
@@ -65,7 +65,7 @@ def test_short_and_long() -> None:
     assert (short.batch_size, short.lr, short.augment, short.label_smoothing) == (32, 0.1, False, 0)
     assert short.warmup_epochs == 0.4
     assert (long.batch_size, long.lr, long.augment, long.label_smoothing) == (128, 0.2, True, 0.1)
-    assert long.warmup_epochs * steps_of_epoch(45_000, 128) == pytest.approx(800, rel=0.01)
+    assert long.warmup_epochs * steps_of_pass(45_000, 128) == pytest.approx(800, rel=0.01)
 
 
 def test_a_setting_of_the_user_is_kept_and_the_rate_follows_the_batch() -> None:

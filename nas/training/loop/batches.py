@@ -42,14 +42,14 @@ class Batches(Protocol):
         """Yield every image once, in order, not augmented; a `team` divides whole batches."""
 
 
-def steps_of_epoch(images: int, batch_size: int) -> int:
+def steps_of_pass(images: int, batch_size: int) -> int:
     """Return the number of batches of a shuffled pass: the full ones, but at least one."""
     return max(1, images // batch_size)
 
 
-def images_of_epoch(images: int, batch_size: int) -> int:
+def images_of_pass(images: int, batch_size: int) -> int:
     """Return the number of images in a shuffled pass."""
-    return min(steps_of_epoch(images, batch_size) * batch_size, images)
+    return min(steps_of_pass(images, batch_size) * batch_size, images)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ class EpochSteps:
     @classmethod
     def of(cls, images: int, batch_size: int, epoch_images: int) -> "EpochSteps":
         """Return those of epochs of about `epoch_images` (0: all) of `images`."""
-        of_pass = steps_of_epoch(images, batch_size)
-        wanted = steps_of_epoch(epoch_images or images, batch_size)
+        of_pass = steps_of_pass(images, batch_size)
+        wanted = steps_of_pass(epoch_images or images, batch_size)
         return cls(min(wanted, of_pass), of_pass)
 
     def in_pass(self, epoch: int, step: int) -> int:

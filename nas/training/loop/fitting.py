@@ -11,7 +11,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from nas.training.loop.batches import steps_of_epoch
+from nas.training.loop.batches import steps_of_pass
 from nas.training.loop.recipe import Recipe
 
 _BATCHES = ((250_000, 32), (1_000_000, 64), (20_000_000, 128))  # (shown images below, batch size)
@@ -33,12 +33,13 @@ def fitted(recipe: Recipe, images: int, epochs: int) -> Recipe:
     steps. Equal arguments give an equal recipe. Fitting a fitted recipe again gives the same result
     as fitting the original.
     """
-    shown = min(images, recipe.epoch_images or images) * epochs
-    passes, images = shown / images, shown // epochs
+    of_epoch = min(images, recipe.epoch_images or images)
+    shown = of_epoch * epochs
+    passes = shown / images
     size = recipe.batch_size
     if "batch_size" in recipe.by_schedule:
         size = _batch_size(shown, 2 * recipe.accumulation)
-    steps = steps_of_epoch(images, size)
+    steps = steps_of_pass(of_epoch, size)
     share, most = _WARMUP
     chosen: dict[str, Any] = {
         "batch_size": size,

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nas.training.data import Augmentation, Split, Task
-from nas.training.loop.batches import steps_of_epoch
+from nas.training.loop.batches import steps_of_pass
 from nas.training.loop.data_parallel import ALONE, Team
 
 _MOVED = 4096  # images moved to a device at a time
@@ -81,7 +81,7 @@ class Feed:
             offsets = torch.full((count, 2), pad)
             mirrored = torch.zeros(count, dtype=torch.bool)
         plan = [part.to(self._device) for part in (order, offsets, mirrored)]
-        for step in range(steps_of_epoch(count, batch_size))[skipped:until]:
+        for step in range(steps_of_pass(count, batch_size))[skipped:until]:
             chosen = slice(step * batch_size, (step + 1) * batch_size)
             yield self._batch(*(team.part(part[chosen]) for part in plan))
 

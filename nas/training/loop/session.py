@@ -94,6 +94,7 @@ class Session:
         augment = task.augment if recipe.augment else NO_AUGMENTATION
         self._full = self._feed(task.train, augment), self._feed(task.val)
         self._train, self._val = self._full
+        self._steps = EpochSteps.of(len(self._train), recipe.batch_size, recipe.epoch_images)
 
     def join(self, team: Team) -> None:
         """Train with the other processes of `team`, which have the same session.
@@ -247,11 +248,6 @@ class Session:
     @property
     def _images_of_epoch(self) -> int:
         return min(self._steps.of_epoch * self.recipe.batch_size, len(self._train))
-
-    @property
-    def _steps(self) -> EpochSteps:
-        recipe = self.recipe
-        return EpochSteps.of(len(self._train), recipe.batch_size, recipe.epoch_images)
 
     def _lap(self, part: str | None) -> None:
         """Add the time since the last call to the time of `part`; None: do not count it."""

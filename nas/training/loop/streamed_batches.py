@@ -16,7 +16,7 @@ from nas.errors import TaskError
 from nas.training.data import Task, View
 from nas.training.data.records import Files, unreadable_file
 from nas.training.decoding.decode import DRAWS, Cut, Pixels
-from nas.training.loop.batches import images_of_epoch
+from nas.training.loop.batches import images_of_pass
 from nas.training.loop.data_parallel import ALONE, Team
 from nas.training.loop.decoders import DecodeRequest, Refused, decoders
 from nas.training.loop.recipe import Recipe
@@ -61,7 +61,7 @@ class StreamFeed:
         """
         order = self._files.order(random)
         draws = torch.rand(len(order), DRAWS, generator=random)
-        kept = images_of_epoch(len(self), batch_size)
+        kept = images_of_pass(len(self), batch_size)
         recipe = self._recipe if augmented else None
         parts, drawn = (
             tuple(
